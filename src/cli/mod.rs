@@ -1,0 +1,1 @@
+//! Arguments, exit codes, every sentence to the user; one file a command.

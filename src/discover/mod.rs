@@ -1,0 +1,1 @@
+//! Ask the cluster, or read a snapshot file → Topology. Preflight.

@@ -1,0 +1,1 @@
+//! The shell of the machine: processes, answers, signals, timers.

@@ -1,0 +1,228 @@
+//! Facts about a run, journalled before their effects. Events are never rewritten; fields may only be added.
+
+use crate::plan::model::{NodeIx, TargetIx};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since the Unix epoch (virtual in the simulator). The machine never reads a clock.
+pub type Ms = u64;
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    pub at: Ms,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// Events by subject; each group has one small renderer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "subject", rename_all = "kebab-case")]
+pub enum What {
+    Run(RunEvent),
+    Host {
+        host: TargetIx,
+        #[serde(flatten)]
+        event: HostEvent,
+    },
+    Step {
+        host: TargetIx,
+        step: usize,
+        #[serde(flatten)]
+        event: StepEvent,
+    },
+    Setup {
+        index: usize,
+        #[serde(flatten)]
+        event: SetupEvent,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum RunEvent {
+    /// A process took the run up, for the first time or again.
+    Started { session: u32, plan: String, reason: Option<String>, by: String },
+    /// The start checks held.
+    Checked,
+    /// The start checks did not hold by their deadline; nothing was started.
+    Refused { because: String },
+    /// No further host opens.
+    Stopping { why: Stop },
+    /// Nothing is in work any more; undos are done.
+    Ended { outcome: Outcome },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Stop {
+    /// First signal, or `rollbook stop`.
+    Asked { by: String },
+    /// Second signal: steps in work are ended too.
+    Killed { by: String },
+    /// `--stop-after`.
+    After { hosts: u32 },
+    /// More hosts failed than `max-failures`.
+    Failures { failed: u32, allowed: u32 },
+    /// The cluster is no longer the one the plan was made for.
+    Drift { differences: Vec<String> },
+    /// A setup step failed.
+    Setup { index: usize },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Succeeded,
+    /// Some host failed, or was skipped as blocked.
+    Failed,
+    /// Can be resumed.
+    Stopped,
+    /// The start checks refused.
+    Refused,
+    Stale,
+    /// Some host is in doubt.
+    InDoubt,
+    /// Ended by a second signal.
+    Killed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum HostEvent {
+    /// From now on the host holds its conflicts and its slot.
+    Opened,
+    /// What it was before its first disruptive step; kept for every later attempt.
+    Baseline(Baseline),
+    /// The gate passed; `grace` runs.
+    Settling,
+    Done,
+    Failed {
+        step: usize,
+        because: String,
+    },
+    /// Nobody knows whether the step happened; a person must say (`rollbook resolve`).
+    Lost {
+        step: usize,
+        because: String,
+    },
+    Skipped {
+        because: String,
+    },
+    /// A host that had failed or was in doubt passed the gate: it no longer counts as out.
+    Back,
+    /// The operator settled it; it stays out until its gate passes.
+    Resolved {
+        how: Resolution,
+        by: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolution {
+    /// The step counts as done; the chain goes on after it.
+    Done,
+    /// The host counts as failed.
+    Failed,
+    /// The step runs again.
+    Retry,
+    /// Neither worked on again nor counted in `max-failures`.
+    Skip,
+}
+
+/// Proof of a restart is a difference from this.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Baseline {
+    pub boot_id: Option<String>,
+    /// As the observers see it.
+    pub generation: Option<u64>,
+    pub uptime_s: Option<u64>,
+    /// Was the native transport running?
+    pub transport: Option<bool>,
+    pub release: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum StepEvent {
+    /// Durable before the process exists.
+    Started {
+        attempt: u32,
+    },
+    Spawned {
+        attempt: u32,
+        pid: u32,
+    },
+    Ended {
+        attempt: u32,
+        end: End,
+    },
+    /// What makes the step succeed is proved.
+    Passed {
+        attempt: u32,
+        proof: String,
+    },
+    /// It failed, and the chain goes on (`on-failure: continue`).
+    Tolerated {
+        attempt: u32,
+        because: String,
+    },
+    /// The probe of a lost step was started.
+    Probing {
+        attempt: u32,
+    },
+}
+
+/// How a command's process ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum End {
+    Exit {
+        status: i32,
+    },
+    Signal {
+        signal: i32,
+    },
+    /// Killed at its deadline: it may still run on the host.
+    TimedOut,
+    /// Ended by the operator's second signal.
+    Killed,
+    /// It never existed.
+    NotSpawned {
+        because: String,
+    },
+    /// Nobody saw the end.
+    Unseen,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum SetupEvent {
+    Started,
+    Ended { end: End },
+    UndoStarted,
+    UndoEnded { end: End },
+}
+
+/// One question to one node, answered by text that nodetool (or ssh) prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Question {
+    /// `nodetool status`
+    Status,
+    /// `nodetool gossipinfo`
+    Gossip,
+    /// `nodetool describecluster`: whom can it not reach?
+    Describe,
+    /// `nodetool info`
+    Info,
+    /// `nodetool netstats`, its first line
+    Mode,
+    /// `cat /proc/sys/kernel/random/boot_id` by `cluster.ssh`
+    BootId,
+    /// Ring and replication, read anew (several commands): is the plan still of this cluster?
+    Shape,
+}
+
+/// A node to ask.
+pub type Asked = (NodeIx, Question);

@@ -1,0 +1,8 @@
+//! What is happening: one machine, pure. `decide` looks at the plan, the journal's fold and what was
+//! last heard, and says what to journal and what to do; it never acts and never reads a clock.
+//!
+//! The same machine previews a plan (a calm world), runs it (the engine), replays it (`apply` alone)
+//! and is attacked by the simulator (a hostile world that owns the truth).
+
+pub mod event;
+pub mod view;

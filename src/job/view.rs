@@ -1,0 +1,88 @@
+//! What was last heard: never journalled, empty after a restart, and empty means unknown.
+
+use super::event::{Asked, Ms, Question};
+use crate::plan::model::NodeIx;
+use crate::topology::model::Topology;
+use crate::topology::nodetool::{ClusterView, GossipView, InfoView, StatusView};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What came back. Text that could not be read, a status other than 0 and silence are `Unreadable`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Status(Arc<StatusView>),
+    Gossip(Arc<GossipView>),
+    Describe(Arc<ClusterView>),
+    Info(Arc<InfoView>),
+    /// `NORMAL`, `DRAINED`, …
+    Mode(String),
+    BootId(String),
+    Shape(Arc<Shape>),
+    /// One sentence: what was asked and what came instead.
+    Unreadable(String),
+}
+
+/// The cluster read anew.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    pub topology: Topology,
+    pub schema_ids: BTreeSet<String>,
+}
+
+/// What the world tells the machine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// An action `Ask` was taken up.
+    Asking {
+        node: NodeIx,
+        question: Question,
+    },
+    Answered {
+        node: NodeIx,
+        question: Question,
+        answer: Answer,
+        asked: Ms,
+        at: Ms,
+    },
+    /// A process exists.
+    Spawned {
+        task: Task,
+        pid: u32,
+    },
+    Ended {
+        task: Task,
+        end: super::event::End,
+    },
+    Told(Told),
+    /// A time that `decide` asked for has come.
+    Woke,
+}
+
+/// Something that runs as a process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Task {
+    Step { host: usize, step: usize, attempt: u32 },
+    Probe { host: usize, step: usize, attempt: u32 },
+    Setup { index: usize },
+    Undo { index: usize },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Open no further host.
+    Stop { by: String },
+    /// End what runs.
+    Kill { by: String },
+}
+
+/// What the machine wants done. Events of the same decision are durable first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Ask(Asked),
+    Spawn(Task),
+    /// TERM to the group, KILL after a grace.
+    End {
+        task: Task,
+        timed_out: bool,
+    },
+}

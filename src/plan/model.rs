@@ -1,0 +1,227 @@
+//! A plan: what would be done, complete in itself. A run reads nothing else.
+//!
+//! The plan fixes *what* (rendered words, order of preference, limits); the machine in `job`
+//! chooses *when*. It is a permission set: a run may do less, never more.
+
+use crate::playbook::model::{Check, DatacenterOrder, Keyspaces, OnFailure, StepKind, Strategy, TakesDown};
+use crate::topology::model::Replication;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Index of a node in `Plan::nodes`.
+pub type NodeIx = usize;
+/// Index of a host under work in `Plan::hosts`: the order of preference.
+pub type TargetIx = usize;
+
+/// Version of the form on disk.
+pub const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Plan {
+    pub version: u32,
+    pub name: String,
+    pub description: Option<String>,
+    /// Where the playbook was read; None for `exec`.
+    pub playbook: Option<Source>,
+    pub params: BTreeMap<String, serde_json::Value>,
+    pub reason_required: bool,
+    pub accept_outage: Option<String>,
+
+    pub cluster: String,
+    pub partitioner: String,
+    /// Every node of the cluster, also those that are not worked on: they observe and they are protected.
+    pub nodes: Vec<Node>,
+    /// Replication of every keyspace that protects, and of those left out (`protects: false`).
+    pub keyspaces: BTreeMap<String, PlannedKeyspace>,
+    /// Which keyspaces were asked for.
+    pub protect: Keyspaces,
+    /// Pairs of nodes that hold replicas of one range, under the conflict rule (semantics.md §3), sorted.
+    pub shared: Vec<Shared>,
+    /// Some protecting keyspace's ring is unknown: everybody conflicts with everybody, and why.
+    pub everybody_conflicts: Option<String>,
+
+    pub strategy: Strategy,
+    /// In the order in which they are worked on.
+    pub datacenters: Vec<Datacenter>,
+    pub datacenter_order: DatacenterOrder,
+    pub max_hosts: Option<u32>,
+    pub max_failures: u32,
+    /// Hosts opened before the run stops by itself (`--stop-after`); it can be resumed.
+    pub stop_after: Option<u32>,
+    pub grace_ms: u64,
+    pub blocked_timeout_ms: u64,
+    /// Between two polls of a node before a host is taken out; `wait-up` has its own.
+    pub poll_ms: u64,
+    pub checks_start: Vec<Check>,
+    pub checks_each_host: Vec<Check>,
+    /// Nodes that may be down at the start (`--ignore-down-nodes`): the check `all-up` is not made.
+    pub ignore_down: bool,
+
+    pub setup: Vec<Setup>,
+    /// The chain that every host goes through; steps whose `when` is false are left out.
+    pub steps: Vec<Step>,
+    /// Steps left out, with the `when` that was false, for the reader.
+    pub left_out: Vec<String>,
+    /// Hosts under work, in order of preference.
+    pub hosts: Vec<Target>,
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Source {
+    pub path: String,
+    /// SHA-256 of the file's bytes, hex.
+    pub sha256: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Node {
+    pub id: String,
+    #[schemars(with = "String")]
+    pub address: IpAddr,
+    pub datacenter: String,
+    pub rack: String,
+    pub release: String,
+    pub tokens_digest: String,
+    pub seed: bool,
+    /// `cluster.ssh` and the host, for a far command that follows as further words.
+    pub ssh: Vec<String>,
+    /// `cluster.nodetool` with the hole `‹args›`, which takes the words of one question.
+    pub nodetool: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PlannedKeyspace {
+    #[schemars(with = "serde_json::Value")]
+    pub replication: Replication,
+    pub protects: bool,
+}
+
+/// Two nodes that share ranges of protecting keyspaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Shared {
+    pub a: NodeIx,
+    pub b: NodeIx,
+    /// The keyspace with the most shared ranges (the first by name among equals), to show.
+    pub keyspace: String,
+    pub ranges: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Datacenter {
+    pub name: String,
+    /// No two hosts of one rack share a range: finish a rack before the next opens.
+    pub rack_by_rack: bool,
+    /// In order.
+    pub racks: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Setup {
+    pub run: Vec<String>,
+    pub undo: Option<Vec<String>>,
+    pub timeout_ms: u64,
+}
+
+/// One position of the chain: what holds for every host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Step {
+    pub kind: StepKind,
+    pub name: String,
+    pub timeout_ms: u64,
+    pub poll_ms: u64,
+    pub stable: u32,
+    pub ok_exit: Vec<i32>,
+    pub on_failure: OnFailure,
+    pub idempotent: bool,
+    /// What the step takes away; for `run` also when guessed.
+    pub takes_down: TakesDown,
+    /// Why, when rollbook guessed: shown in the plan.
+    pub guessed: Option<String>,
+    pub pause_ms: Option<u64>,
+    /// Text of a script, run by `bash -euo pipefail` or by its own `#!`.
+    pub script: Option<String>,
+}
+
+impl Step {
+    /// Does it take the host away, or may it?
+    pub fn disruptive(&self) -> bool {
+        self.takes_down != TakesDown::Nothing
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Target {
+    pub node: NodeIx,
+    /// One entry a step of `Plan::steps`.
+    pub words: Vec<Rendered>,
+}
+
+/// What one step is on one host. Holes: `‹run.id›`, `‹run.reason›`, with a filter `‹run.reason|quote›`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rendered {
+    /// Empty where the step has no command (`wait-up`, `wait-down`, `pause`) or has a script.
+    pub command: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Warning {
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// A plan with what is shown beside it. Only `plan` is hashed; `estimate` never steers a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PlanFile {
+    /// `sha256:` and 64 hex digits over the canonical JSON of `plan`.
+    pub hash: String,
+    pub plan: Plan,
+    pub estimate: Estimate,
+}
+
+/// What the machine would do in a calm world, for the eye.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Estimate {
+    pub waves: Vec<Wave>,
+    /// No plan that keeps the rule has fewer waves.
+    pub lower_bound: u32,
+    /// What the bound comes from, as a sentence.
+    pub lower_bound_reason: String,
+    /// Waves if the keyspaces left out protected too; None where nothing is left out.
+    pub waves_with_all_keyspaces: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Wave {
+    pub hosts: Vec<WaveHost>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WaveHost {
+    pub target: TargetIx,
+    #[schemars(with = "String")]
+    pub address: IpAddr,
+    /// Why not sooner; None in the first wave.
+    pub because: Option<String>,
+}

@@ -1,0 +1,234 @@
+//! A playbook after reading and checking: every default filled in, nothing left to guess.
+
+use crate::diagnostic::Span;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What an operator checked into Git, version 1 of the language.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Playbook {
+    pub name: String,
+    pub description: Option<String>,
+    /// `reason: required`: a run must say why.
+    pub reason_required: bool,
+    pub params: BTreeMap<String, Param>,
+    pub cluster: Access,
+    pub targets: Targets,
+    pub strategy: Strategy,
+    /// `accept-outage: REASON`, needed by `all` with a disruptive step and by a one-node cluster.
+    pub accept_outage: Option<String>,
+    pub concurrency: Concurrency,
+    /// How many failed, lost and in-doubt hosts a run bears before it opens no further host.
+    pub max_failures: u32,
+    /// How long a host that only failed or foreign-down hosts hold back waits, from the last progress of the run.
+    pub blocked_timeout: Duration,
+    pub checks: Checks,
+    pub setup: Vec<SetupStep>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParamType {
+    /// A string whose every character is safe in a command (language.md, "Safe words").
+    String,
+    /// Any text; must pass a filter (`word`, `quote`) or travel by `env` or `script`.
+    Text,
+    Bool,
+    Int,
+    /// A list of safe strings; alone in a word it becomes one word an item.
+    List,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    pub description: Option<String>,
+    pub kind: ParamType,
+    /// Regular expression that the whole value must match.
+    pub pattern: Option<String>,
+    pub default: Option<serde_json::Value>,
+    pub span: Span,
+}
+
+/// How the cluster is reached; every command runs on this machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Access {
+    pub ssh: Command,
+    pub nodetool: Command,
+    pub service: String,
+    pub keyspaces: Keyspaces,
+    pub seeds: Vec<String>,
+}
+
+/// Which keyspaces protect hosts from each other (semantics.md §3).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Keyspaces {
+    /// Every replicated keyspace but `system_traces` and `system_distributed`.
+    Data,
+    All,
+    Only(Vec<String>),
+}
+
+/// Which hosts are worked on. Never narrows what is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Targets {
+    /// Also their order. Empty: all, by name.
+    pub datacenters: Vec<String>,
+    pub racks: Vec<String>,
+    pub hosts: Vec<String>,
+    pub exclude: Selector,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Selector {
+    pub datacenters: Vec<String>,
+    pub racks: Vec<String>,
+    pub hosts: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// One host at a time in a data centre.
+    One,
+    /// No two hosts at once that share a range.
+    Topology,
+    /// No placement rule.
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DatacenterOrder {
+    Serial,
+    Parallel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// None: no limit (only `exec`).
+    pub max_hosts: Option<u32>,
+    pub datacenters: DatacenterOrder,
+    pub grace: Duration,
+}
+
+/// A named check (semantics.md §4). Built-in ones cannot be left out, a list only adds.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// Every node of the cluster is `UN` at every observer.
+    AllUp,
+    /// Every node that shares a range with the host is `UN` at every observer.
+    ReplicasUp,
+    /// One schema version among live nodes of one major release.
+    SchemaAgreement,
+    /// Nobody joins, leaves or moves.
+    NoRangeMovement,
+    /// The host's CQL port is open.
+    NativeTransport,
+    /// The host sees every node up that the observers see up.
+    OwnViewComplete,
+    /// The restart is proved, whatever the step.
+    Restarted,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// Once, before the first host.
+    pub start: Vec<Check>,
+    /// Before and after each host.
+    pub each_host: Vec<Check>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SetupStep {
+    pub run: Command,
+    pub undo: Option<Command>,
+    pub timeout: Duration,
+    pub span: Span,
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    Drain,
+    Stop,
+    Start,
+    Restart,
+    Reboot,
+    WaitUp,
+    WaitDown,
+    Run,
+    Pause,
+}
+
+/// What a `run` takes away (semantics.md §1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TakesDown {
+    Nothing,
+    Restart,
+    Reboot,
+    /// Nobody said: treated as disruptive. Never written by a user.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    Stop,
+    Continue,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub kind: StepKind,
+    pub name: String,
+    pub when: Option<When>,
+    pub timeout: Duration,
+    /// None for `wait-up`, `wait-down`, `pause`, and where `script` is given.
+    pub command: Option<Command>,
+    pub script: Option<String>,
+    pub env: BTreeMap<String, Word>,
+    pub ok_exit: Vec<i32>,
+    pub poll: Duration,
+    /// So many good polls in a row.
+    pub stable: u32,
+    pub probe: Option<Command>,
+    pub idempotent: bool,
+    /// As written; `None` on `run` means that rollbook guesses.
+    pub takes_down: Option<TakesDown>,
+    pub on_failure: OnFailure,
+    /// Of `pause`.
+    pub pause: Option<Duration>,
+    pub span: Span,
+}
+
+/// A bare boolean expression over `params`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct When {
+    pub expression: String,
+    pub span: Span,
+}
+
+/// A command, split into words before anything is rendered: no value can add a word or end a quote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub words: Vec<Word>,
+    /// A last word `&` (cstarpar's habit): the command's end is not waited for on the far side.
+    pub background: bool,
+    pub span: Span,
+}
+
+/// One word as written: literal text and `{{ … }}`, quotes already taken off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    pub template: String,
+    /// Of the word in the file; offsets inside `template` are not offsets in the file.
+    pub span: Span,
+}

@@ -1,0 +1,1 @@
+//! What happened: folds of events, and the sentences that show a plan and a run. Pure.

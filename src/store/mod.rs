@@ -1,0 +1,1 @@
+//! Runs, events and leases on disk (SQLite), outputs in plain files.

@@ -1,0 +1,85 @@
+//! The cluster as facts: hosts, keyspaces, token ranges and who holds a replica of what.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Index of a host in `Topology::hosts`.
+pub type HostIx = usize;
+
+/// A cluster at one moment. Hosts are sorted by data centre name, rack name and numeric address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Version of this form on disk.
+    pub version: u32,
+    pub cluster: String,
+    pub partitioner: String,
+    pub hosts: Vec<Host>,
+    /// Every keyspace but the local ones (LocalStrategy and virtual).
+    pub keyspaces: BTreeMap<String, Keyspace>,
+    /// Replica sets, one ring for each distinct replication setting; `Keyspace::ring` points here.
+    pub rings: Vec<Ring>,
+    /// Addresses that the nodes name as seeds (`nodetool getseeds`); empty: unknown.
+    pub seeds: Vec<IpAddr>,
+    /// Addresses of the nodes that were asked, in order, and agree.
+    pub asked: Vec<IpAddr>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Cassandra's host id (a UUID), stable over restarts and changes of address.
+    pub id: String,
+    pub address: IpAddr,
+    pub datacenter: String,
+    pub rack: String,
+    /// Cassandra release, as `describecluster` prints it, `5.0.5`; empty: unknown (the node was down).
+    pub release: String,
+    /// SHA-256 over the node's tokens in ascending order, hex, first 16 digits: moves are drift.
+    pub tokens_digest: String,
+    pub tokens: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyspace {
+    pub replication: Replication,
+    /// Index into `Topology::rings`. None: the ring could not be read; everybody conflicts with everybody.
+    pub ring: Option<usize>,
+}
+
+/// How a keyspace is replicated.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replication {
+    /// Data centre → replication factor (as configured, `3` or transient `3/1`: total, transient).
+    NetworkTopology(BTreeMap<String, Factor>),
+    Simple(Factor),
+    /// Every node holds everything (EverywhereStrategy, MetaStrategy of system_cluster_metadata).
+    Everywhere,
+    /// Local to each node: no constraint. Never stored in `Topology::keyspaces`.
+    Local,
+    /// Class and options as printed; treated as: every node is a replica of every range.
+    Unknown(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Factor {
+    pub total: u32,
+    #[serde(default)]
+    pub transient: u32,
+}
+
+/// The replica sets of one replication setting: one range for each token of the ring, in token order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ring {
+    /// Distinct replica sets, each sorted by host index.
+    pub sets: Vec<Vec<HostIx>>,
+    pub ranges: Vec<TokenRange>,
+}
+
+/// A range (start, end]; the replica set stands in `Ring::sets`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRange {
+    pub start: String,
+    pub end: String,
+    pub set: usize,
+}
