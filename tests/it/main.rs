@@ -1,2 +1,3 @@
-#[test]
-fn x() {}
+//! One integration binary: one module a subject.
+
+mod tidy;
