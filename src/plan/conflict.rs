@@ -1,0 +1,149 @@
+//! Who may not be out together, read off a plan (semantics.md §3).
+
+use super::model::{NodeIx, Plan};
+use crate::playbook::model::Strategy;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// The conflict rule of one plan, ready to be asked often.
+///
+/// Knows every node, also those that are not worked on: a foreign node that is down occupies its ranges.
+#[derive(Clone, Debug)]
+pub struct Conflicts {
+    strategy: Strategy,
+    everybody: Option<String>,
+    nodes: Vec<(IpAddr, String)>,
+    neighbours: Vec<BTreeSet<NodeIx>>,
+    shared: BTreeMap<(NodeIx, NodeIx), (String, u32)>,
+}
+
+impl Conflicts {
+    /// # Panics
+    /// When a pair of `plan.shared` names a node that does not exist; `lint` finds that before.
+    pub fn of(plan: &Plan) -> Self {
+        let count = plan.nodes.len();
+        let mut neighbours = vec![BTreeSet::new(); count];
+        if plan.everybody_conflicts.is_some() {
+            for (node, others) in neighbours.iter_mut().enumerate() {
+                others.extend((0..count).filter(|other| *other != node));
+            }
+        }
+        let mut shared = BTreeMap::new();
+        for pair in &plan.shared {
+            neighbours[pair.a].insert(pair.b);
+            neighbours[pair.b].insert(pair.a);
+            shared.insert(key(pair.a, pair.b), (pair.keyspace.clone(), pair.ranges));
+        }
+        Conflicts {
+            strategy: plan.strategy,
+            everybody: plan.everybody_conflicts.clone(),
+            nodes: plan.nodes.iter().map(|node| (node.address, node.datacenter.clone())).collect(),
+            neighbours,
+            shared,
+        }
+    }
+
+    /// The node's co-replicas under the conflict rule, whatever the strategy. Never the node itself.
+    pub fn neighbours(&self, node: NodeIx) -> &BTreeSet<NodeIx> {
+        &self.neighbours[node]
+    }
+
+    /// Do both hold replicas of one range under the conflict rule, whatever the strategy?
+    pub fn share(&self, a: NodeIx, b: NodeIx) -> bool {
+        self.neighbours[a].contains(&b)
+    }
+
+    /// May the two not be out together under the plan's strategy? A node never excludes itself.
+    pub fn exclude_each_other(&self, a: NodeIx, b: NodeIx) -> bool {
+        match self.strategy {
+            Strategy::All => false,
+            Strategy::Topology => self.share(a, b),
+            Strategy::One => a != b && (self.nodes[a].1 == self.nodes[b].1 || self.share(a, b)),
+        }
+    }
+
+    /// Why `a` may not be out while `b` is, as a sentence without a full stop.
+    pub fn why(&self, a: NodeIx, b: NodeIx) -> String {
+        let (address, datacenter) = (self.nodes[a].0, &self.nodes[a].1);
+        let other = self.nodes[b].0;
+        if let Some((keyspace, ranges)) = self.shared.get(&key(a, b)) {
+            let noun = if *ranges == 1 { "range" } else { "ranges" };
+            return format!("{address} shares {ranges} {noun} of {keyspace} with {other}");
+        }
+        if let Some(reason) = self.everybody.as_ref().filter(|_| a != b) {
+            return format!("{address} counts as sharing ranges with {other}: {reason}");
+        }
+        if self.strategy == Strategy::One && self.nodes[b].1 == *datacenter {
+            return format!("strategy `one` takes out one host of {datacenter} at a time, and {other} comes before");
+        }
+        format!("{address} and {other} share no range that protects")
+    }
+}
+
+fn key(a: NodeIx, b: NodeIx) -> (NodeIx, NodeIx) {
+    (a.min(b), a.max(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::samples;
+
+    #[test]
+    fn co_replicas_are_symmetric_and_never_the_node_itself() {
+        let plan = samples::six_hosts();
+        let conflicts = Conflicts::of(&plan);
+        for node in 0..plan.nodes.len() {
+            assert!(!conflicts.neighbours(node).contains(&node));
+            for other in conflicts.neighbours(node) {
+                assert!(conflicts.neighbours(*other).contains(&node));
+            }
+        }
+        assert_eq!(conflicts.neighbours(0), &BTreeSet::from([2, 3, 4, 5]), "all hosts of the two other racks");
+    }
+
+    #[test]
+    fn each_strategy_has_its_own_rule() {
+        let mut plan = samples::six_hosts();
+        let ask = |plan: &Plan, a, b| Conflicts::of(plan).exclude_each_other(a, b);
+        assert!(ask(&plan, 0, 2) && !ask(&plan, 0, 1) && !ask(&plan, 0, 0));
+        plan.strategy = Strategy::One;
+        assert!(ask(&plan, 0, 2) && ask(&plan, 0, 1) && !ask(&plan, 0, 0));
+        plan.nodes[1].datacenter = "dc2".into();
+        assert!(!ask(&plan, 0, 1), "another data centre, and no common range");
+        plan.nodes[2].datacenter = "dc2".into();
+        assert!(ask(&plan, 0, 2), "strategy one still tests conflicts between data centres");
+        plan.strategy = Strategy::All;
+        assert!(!ask(&plan, 0, 2));
+        assert!(Conflicts::of(&plan).share(0, 2), "what is shared does not depend on the strategy");
+    }
+
+    #[test]
+    fn an_unreadable_ring_makes_everybody_conflict() {
+        let mut plan = samples::six_hosts();
+        plan.shared.clear();
+        plan.everybody_conflicts = Some("the ring of orders could not be read".into());
+        let conflicts = Conflicts::of(&plan);
+        for node in 0..6 {
+            assert_eq!(conflicts.neighbours(node).len(), 5);
+        }
+        assert_eq!(
+            conflicts.why(1, 0),
+            "10.77.0.14 counts as sharing ranges with 10.77.0.11: the ring of orders could not be read"
+        );
+    }
+
+    #[test]
+    fn the_reason_names_keyspace_and_ranges() {
+        let mut plan = samples::six_hosts();
+        let conflicts = Conflicts::of(&plan);
+        assert_eq!(conflicts.why(2, 0), "10.77.0.12 shares 2 ranges of orders with 10.77.0.11");
+        assert_eq!(conflicts.why(0, 2), "10.77.0.11 shares 2 ranges of orders with 10.77.0.12");
+        assert_eq!(conflicts.why(0, 1), "10.77.0.11 and 10.77.0.14 share no range that protects");
+        plan.strategy = Strategy::One;
+        assert_eq!(
+            Conflicts::of(&plan).why(1, 0),
+            "strategy `one` takes out one host of dc1 at a time, and 10.77.0.11 comes before"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Invariants of any plan, judged apart from `compile`: by other paths, so that one mistake does not hide in both.
+//!
+//! Each finding is a sentence about a defect of rollbook or of a file edited by hand, never about a
+//! playbook. `check` needs the plan alone; `check_against` also the cluster it was made for.
+
+mod chain;
+mod pairs;
+mod words;
+
+use super::model::{NodeIx, Plan, VERSION};
+use crate::playbook::model::Strategy;
+use crate::topology::model::Topology;
+use std::collections::BTreeSet;
+
+/// What is wrong with the plan in itself. Empty: nothing.
+pub fn check(plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    if plan.version != VERSION {
+        found.push(format!("version {} is not {VERSION}", plan.version));
+    }
+    nodes(plan, &mut found);
+    pairs::well_formed(plan, &mut found);
+    if !found.is_empty() {
+        return found; // what follows indexes by what was just found wrong
+    }
+    targets(plan, &mut found);
+    if !found.is_empty() {
+        return found;
+    }
+    limits(plan, &mut found);
+    pairs::racks_are_free(plan, &mut found);
+    chain::check(plan, &mut found);
+    words::check(plan, &mut found);
+    found
+}
+
+/// What is wrong with the plan as a plan of this cluster: everything `check` finds, and every pair recomputed.
+pub fn check_against(plan: &Plan, topology: &Topology) -> Vec<String> {
+    let mut found = check(plan);
+    if !found.is_empty() {
+        return found;
+    }
+    let planned: Vec<_> = plan.nodes.iter().map(|n| (&n.id, n.address, &n.datacenter, &n.rack)).collect();
+    let present: Vec<_> = topology.hosts.iter().map(|h| (&h.id, h.address, &h.datacenter, &h.rack)).collect();
+    if planned != present {
+        found.push("the nodes are not the hosts of the cluster, in its order".into());
+        return found;
+    }
+    pairs::all_present(plan, topology, &mut found);
+    found
+}
+
+fn nodes(plan: &Plan, found: &mut Vec<String>) {
+    if plan.nodes.is_empty() {
+        found.push("there is no node".into());
+    }
+    let ids: BTreeSet<_> = plan.nodes.iter().map(|node| &node.id).collect();
+    let addresses: BTreeSet<_> = plan.nodes.iter().map(|node| node.address).collect();
+    if ids.len() != plan.nodes.len() || addresses.len() != plan.nodes.len() {
+        found.push("two nodes have one id or one address".into());
+    }
+    let place = |node: NodeIx| {
+        let node = &plan.nodes[node];
+        (&node.datacenter, &node.rack, node.address)
+    };
+    if (1..plan.nodes.len()).any(|node| place(node - 1) >= place(node)) {
+        found.push("nodes are not sorted by data centre, rack and address".into());
+    }
+}
+
+fn targets(plan: &Plan, found: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    let mut last = None;
+    for target in &plan.hosts {
+        let Some(node) = plan.nodes.get(target.node) else {
+            found.push(format!("host {} is no node", target.node));
+            continue;
+        };
+        if !seen.insert(target.node) {
+            found.push(format!("{} is worked on twice", node.address));
+        }
+        if target.words.len() != plan.steps.len() {
+            found.push(format!("{} has {} steps of {}", node.address, target.words.len(), plan.steps.len()));
+        }
+        let datacenter = plan.datacenters.iter().position(|dc| dc.name == node.datacenter);
+        let rack = datacenter.and_then(|dc| plan.datacenters[dc].racks.iter().position(|rack| *rack == node.rack));
+        let place = (datacenter, rack, node.address);
+        if place.0.is_none() || place.1.is_none() {
+            found.push(format!("{}: its data centre or rack is not in the order", node.address));
+        }
+        if last.is_some_and(|last| last >= place) {
+            found.push(format!("{} is out of order", node.address));
+        }
+        last = Some(place);
+    }
+    for (position, dc) in plan.datacenters.iter().enumerate() {
+        if plan.datacenters[..position].iter().any(|before| before.name == dc.name) {
+            found.push(format!("data centre {} is listed twice", dc.name));
+        }
+        if dc.racks.windows(2).any(|two| two[0] >= two[1]) {
+            found.push(format!("racks of {} are not sorted", dc.name));
+        }
+        for rack in &dc.racks {
+            let here = |node: &NodeIx| plan.nodes[*node].datacenter == dc.name && plan.nodes[*node].rack == *rack;
+            if !seen.iter().any(here) {
+                found.push(format!("rack {rack} of {} has no host to work on", dc.name));
+            }
+        }
+    }
+}
+
+fn limits(plan: &Plan, found: &mut Vec<String>) {
+    if plan.max_hosts == Some(0) || plan.stop_after == Some(0) {
+        found.push("a limit of no hosts at all".into());
+    }
+    if plan.poll_ms == 0 {
+        found.push("polls without a pause".into());
+    }
+    let disruptive = plan.steps.iter().any(|step| step.disruptive());
+    let accepted = plan.accept_outage.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+    if disruptive && plan.strategy == Strategy::All && !accepted {
+        found.push("takes down every host at once, and nobody accepted the outage".into());
+    }
+    if disruptive && plan.nodes.len() == 1 && !accepted {
+        found.push("takes down the only node, and nobody accepted the outage".into());
+    }
+}
+
+#[cfg(test)]
+mod tests;

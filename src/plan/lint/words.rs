@@ -1,0 +1,69 @@
+//! Can every word be executed, and shown, as it is?
+
+use crate::plan::model::{Plan, Rendered, Step};
+use crate::playbook::model::StepKind;
+
+pub fn check(plan: &Plan, found: &mut Vec<String>) {
+    let mut names = vec![&plan.name, &plan.cluster, &plan.partitioner];
+    names.extend(plan.keyspaces.keys());
+    names.extend(plan.steps.iter().map(|step| &step.name));
+    for node in &plan.nodes {
+        names.extend([&node.id, &node.datacenter, &node.rack, &node.release]);
+        for words in [&node.ssh, &node.nodetool] {
+            command(&node.address.to_string(), words, found);
+        }
+    }
+    for name in names {
+        if name.chars().any(char::is_control) {
+            found.push(format!("control character in the name {name:?}"));
+        }
+    }
+    for target in &plan.hosts {
+        for (index, (step, words)) in plan.steps.iter().zip(&target.words).enumerate() {
+            let place = format!("{} step {}", plan.nodes[target.node].address, index + 1);
+            rendered(&place, step, words, found);
+        }
+    }
+    for setup in &plan.setup {
+        command("setup", &setup.run, found);
+        if let Some(undo) = &setup.undo {
+            command("undo", undo, found);
+        }
+    }
+}
+
+fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>) {
+    let silent = matches!(step.kind, StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause);
+    if silent == (!words.command.is_empty() || step.script.is_some()) {
+        found.push(format!("{place}: a command where none belongs, or none where one does"));
+    }
+    if !words.command.is_empty() && step.script.is_some() {
+        found.push(format!("{place}: both a command and a script"));
+    }
+    if !words.command.is_empty() {
+        command(place, &words.command, found);
+    }
+    if let Some(probe) = &words.probe {
+        command(place, probe, found);
+    }
+    for (name, value) in &words.env {
+        let fine = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !fine || has_control(value) {
+            found.push(format!("{place}: environment variable {name:?} cannot be passed on"));
+        }
+    }
+}
+
+fn command(place: &str, words: &[String], found: &mut Vec<String>) {
+    if words.first().is_none_or(|first| first.is_empty()) {
+        found.push(format!("{place}: there is no program to run"));
+    }
+    for word in words.iter().filter(|word| has_control(word)) {
+        found.push(format!("{place}: control character in {word:?}"));
+    }
+}
+
+/// Line breaks and tabs are text of the author; anything else could steer a terminal, and NUL ends a word.
+fn has_control(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
+}
