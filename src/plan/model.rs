@@ -31,6 +31,8 @@ pub struct Plan {
     pub accept_outage: Option<String>,
 
     pub cluster: String,
+    /// The systemd unit of `stop`, `start`, `restart`; the preflight asks whether it starts at boot.
+    pub service: String,
     pub partitioner: String,
     /// Every node of the cluster, also those that are not worked on: they observe and they are protected.
     pub nodes: Vec<Node>,
@@ -98,7 +100,6 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PlannedKeyspace {
-    #[schemars(with = "serde_json::Value")]
     pub replication: Replication,
     pub protects: bool,
 }

@@ -1,5 +1,6 @@
 //! The cluster as facts: hosts, keyspaces, token ranges and who holds a replica of what.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,7 +9,8 @@ use std::net::IpAddr;
 pub type HostIx = usize;
 
 /// A cluster at one moment. Hosts are sorted by data centre name, rack name and numeric address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Topology {
     /// Version of this form on disk.
     pub version: u32,
@@ -20,15 +22,19 @@ pub struct Topology {
     /// Replica sets, one ring for each distinct replication setting; `Keyspace::ring` points here.
     pub rings: Vec<Ring>,
     /// Addresses that the nodes name as seeds (`nodetool getseeds`); empty: unknown.
+    #[schemars(with = "Vec<String>")]
     pub seeds: Vec<IpAddr>,
     /// Addresses of the nodes that were asked, in order, and agree.
+    #[schemars(with = "Vec<String>")]
     pub asked: Vec<IpAddr>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Host {
     /// Cassandra's host id (a UUID), stable over restarts and changes of address.
     pub id: String,
+    #[schemars(with = "String")]
     pub address: IpAddr,
     pub datacenter: String,
     pub rack: String,
@@ -39,7 +45,8 @@ pub struct Host {
     pub tokens: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Keyspace {
     pub replication: Replication,
     /// Index into `Topology::rings`. None: the ring could not be read; everybody conflicts with everybody.
@@ -47,7 +54,7 @@ pub struct Keyspace {
 }
 
 /// How a keyspace is replicated.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Replication {
     /// Data centre → replication factor (as configured, `3` or transient `3/1`: total, transient).
@@ -61,7 +68,8 @@ pub enum Replication {
     Unknown(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Factor {
     pub total: u32,
     #[serde(default)]
@@ -69,7 +77,8 @@ pub struct Factor {
 }
 
 /// The replica sets of one replication setting: one range for each token of the ring, in token order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Ring {
     /// Distinct replica sets, each sorted by host index.
     pub sets: Vec<Vec<HostIx>>,
@@ -77,7 +86,8 @@ pub struct Ring {
 }
 
 /// A range (start, end]; the replica set stands in `Ring::sets`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TokenRange {
     pub start: String,
     pub end: String,

@@ -16,6 +16,8 @@ pub struct StatusRow {
     pub movement: Movement,
     pub datacenter: String,
     pub rack: String,
+    /// Number of tokens; None: `?`, or the layout that has no such column.
+    pub tokens: Option<u32>,
     /// None: printed as blank or `null`.
     pub host_id: Option<String>,
 }
