@@ -87,6 +87,7 @@ pub fn six_hosts() -> Plan {
         reason_required: false,
         accept_outage: None,
         cluster: topology.cluster.clone(),
+        service: "cassandra".into(),
         partitioner: topology.partitioner.clone(),
         keyspaces: BTreeMap::from([(
             "orders".into(),
