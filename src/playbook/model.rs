@@ -25,6 +25,16 @@ pub struct Playbook {
     pub checks: Checks,
     pub setup: Vec<SetupStep>,
     pub steps: Vec<Step>,
+    /// Where things stand in the file, by path (`targets.racks[1]`, `strategy`): for findings that
+    /// only a later stage can make, such as a selector that matches nothing.
+    pub spans: BTreeMap<String, Span>,
+}
+
+impl Playbook {
+    /// The value at a path as `spans` writes it, else nothing: a default has no place in the file.
+    pub fn span(&self, path: &str) -> Option<Span> {
+        self.spans.get(path).copied()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -231,4 +241,20 @@ pub struct Word {
     pub template: String,
     /// Of the word in the file; offsets inside `template` are not offsets in the file.
     pub span: Span,
+    /// Of the inside of each `{{ … }}` in the file, in order; empty for a word rollbook itself wrote.
+    pub holes: Vec<Span>,
+}
+
+impl Word {
+    /// A word that stands in no file, such as one of a default command.
+    pub fn new(template: impl Into<String>) -> Self {
+        Word { template: template.into(), span: Span::default(), holes: Vec::new() }
+    }
+}
+
+impl Command {
+    /// A command that stands in no file, one template a word.
+    pub fn of(words: &[&str]) -> Self {
+        Command { words: words.iter().map(|word| Word::new(*word)).collect(), background: false, span: Span::default() }
+    }
 }
