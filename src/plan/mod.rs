@@ -6,7 +6,10 @@
 
 pub mod model;
 pub mod conflict;
+pub mod drift;
+pub mod file;
 pub mod lint;
 pub mod order;
+pub mod protection;
 #[cfg(test)]
 pub(crate) mod samples;
