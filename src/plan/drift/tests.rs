@@ -96,6 +96,7 @@ fn status(edit: impl FnOnce(&mut StatusView)) -> Vec<String> {
         movement: Movement::Normal,
         datacenter: node.datacenter.clone(),
         rack: node.rack.clone(),
+        tokens: Some(4),
         host_id: Some(node.id.clone()),
     };
     let plan = samples::six_hosts();
