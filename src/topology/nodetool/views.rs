@@ -88,3 +88,27 @@ pub struct InfoView {
     pub native_transport: bool,
     pub gossip: bool,
 }
+
+/// `nodetool describering KEYSPACE`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DescribedRing {
+    pub schema: String,
+    /// In the order printed, which is arbitrary.
+    pub ranges: Vec<DescribedRange>,
+    /// Data centre and rack of every endpoint, None where it was not known.
+    pub places: BTreeMap<IpAddr, (Option<String>, Option<String>)>,
+}
+
+/// A range (start, end] and its natural replicas; empty where no data centre of the keyspace has a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedRange {
+    pub start: String,
+    pub end: String,
+    pub endpoints: Vec<IpAddr>,
+}
+
+/// `nodetool ring`: token → owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RingView {
+    pub tokens: BTreeMap<String, IpAddr>,
+}

@@ -1,0 +1,67 @@
+//! The one way a text is refused, and the numbered lines that every parser reads.
+
+use thiserror::Error;
+
+/// Text that could not be read. Shows the place and the words, since unknown is unsafe.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`nodetool {command}`, line {line}: {reason}: `{text}`")]
+pub struct ParseError {
+    pub command: &'static str,
+    /// From 1; one past the end where something is missing.
+    pub line: usize,
+    /// The line as printed, at most 200 characters of it.
+    pub text: String,
+    pub reason: String,
+}
+
+/// One line with its number, without its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line<'a> {
+    pub command: &'static str,
+    pub number: usize,
+    pub text: &'a str,
+}
+
+impl Line<'_> {
+    pub fn error(&self, reason: impl Into<String>) -> ParseError {
+        let mut text: String = self.text.chars().take(200).collect();
+        if text.len() < self.text.len() {
+            text.push('…');
+        }
+        ParseError { command: self.command, line: self.number, text, reason: reason.into() }
+    }
+
+    pub fn blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+/// The lines of a text that nodetool ended properly: it always ends its last line.
+///
+/// A text without any word is refused too: no command prints nothing when it worked (`gossipinfo`
+/// does so on a node that is starting, with exit status 0).
+pub(super) fn lines<'a>(command: &'static str, text: &'a str) -> Result<Vec<Line<'a>>, ParseError> {
+    let lines: Vec<Line> = text
+        .lines()
+        .enumerate()
+        .map(|(at, text)| Line { command, number: at + 1, text: text.strip_suffix('\r').unwrap_or(text) })
+        .collect();
+    if lines.iter().all(Line::blank) {
+        return Err(end(command, &lines).error("it printed nothing"));
+    }
+    Ok(lines)
+}
+
+/// As `lines`, and the last line is a whole one.
+pub(super) fn whole_lines<'a>(command: &'static str, text: &'a str) -> Result<Vec<Line<'a>>, ParseError> {
+    let lines = lines(command, text)?;
+    match lines.last() {
+        Some(last) if !text.ends_with('\n') => Err(last.error("the text ends in the middle of a line")),
+        _ => Ok(lines),
+    }
+}
+
+/// The place after the last line, for what is missing.
+pub(super) fn end<'a>(command: &'static str, lines: &[Line<'a>]) -> Line<'a> {
+    Line { command, number: lines.len() + 1, text: "" }
+}

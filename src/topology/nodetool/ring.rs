@@ -1,0 +1,105 @@
+//! `nodetool ring`: every token with its owner. The robust columns are the first (address) and the
+//! last (token); racks longer than twelve characters run into the next column, so the rack is not read.
+
+use super::address::address;
+use super::parse_error::{Line, ParseError, end, lines};
+use super::views::RingView;
+use std::net::IpAddr;
+
+const COMMAND: &str = "ring";
+
+enum Place {
+    Outside,
+    /// `=====`, then the header, then a row that holds only the last token of the data centre.
+    Frame(usize),
+    Rows {
+        last: String,
+        newest: Option<String>,
+    },
+}
+
+/// Reads every data centre and proves that each is whole: it opens with its last token.
+pub fn parse_ring(text: &str) -> Result<RingView, ParseError> {
+    let lines = lines(COMMAND, text)?;
+    let mut view = RingView::default();
+    let mut place = Place::Outside;
+    for line in &lines {
+        place = step(place, line, &mut view)?;
+    }
+    match &place {
+        Place::Outside if !view.tokens.is_empty() => Ok(view),
+        Place::Outside => Err(end(COMMAND, &lines).error("it shows no token")),
+        _ => Err(end(COMMAND, &lines).error("the table ends before its last row")),
+    }
+}
+
+fn step(place: Place, line: &Line, view: &mut RingView) -> Result<Place, ParseError> {
+    match place {
+        Place::Outside => outside(line),
+        Place::Frame(0) if line.text.trim_end() == "==========" => Ok(Place::Frame(1)),
+        Place::Frame(1) if is_header(line.text) => Ok(Place::Frame(2)),
+        Place::Frame(2) => match line.text.split_whitespace().collect::<Vec<_>>()[..] {
+            [last] if line.text.starts_with(' ') => Ok(Place::Rows { last: last.to_string(), newest: None }),
+            _ => Err(line.error("expected the last token of the data centre")),
+        },
+        Place::Frame(_) => Err(line.error("unexpected in the heading")),
+        Place::Rows { last, newest } if line.blank() => match newest {
+            Some(newest) if newest == last => Ok(Place::Outside),
+            _ => Err(line.error(format!("the rows end before token {last}"))),
+        },
+        Place::Rows { last, .. } => {
+            let (owner, token) = row(line)?;
+            if let Some(other) = view.tokens.insert(token.to_string(), owner) {
+                return Err(line.error(format!("the token belongs to `{other}` too")));
+            }
+            Ok(Place::Rows { last, newest: Some(token.to_string()) })
+        }
+    }
+}
+
+fn outside(line: &Line) -> Result<Place, ParseError> {
+    let text = line.text.trim();
+    let remark = text.starts_with("Warning: \"nodetool ring\"")
+        || text.starts_with("To view status related info of a node")
+        || text.starts_with("Note: ");
+    match text.strip_prefix("Datacenter: ") {
+        Some(_) => Ok(Place::Frame(0)),
+        None if text.is_empty() || remark => Ok(Place::Outside),
+        None => Err(line.error("expected `Datacenter: NAME`")),
+    }
+}
+
+fn is_header(text: &str) -> bool {
+    text.split_whitespace().eq(["Address", "Rack", "Status", "State", "Load", "Owns", "Token"])
+}
+
+/// `10.0.0.1  rack1  Up  Normal  94.8 KiB  100.00%  -1`, read from both ends.
+fn row<'a>(line: &Line<'a>) -> Result<(IpAddr, &'a str), ParseError> {
+    let mut words: Vec<&str> = line.text.split_whitespace().collect();
+    let wrong = |what: &str| line.error(format!("the row has no {what}"));
+    let owner = words.first().and_then(|word| address(word)).ok_or_else(|| wrong("address"))?;
+    let token = words.pop().ok_or_else(|| wrong("token"))?;
+    let owns = words.pop().ok_or_else(|| wrong("ownership"))?;
+    if owns != "?" && !owns.ends_with('%') {
+        return Err(wrong("ownership"));
+    }
+    if words.pop() != Some("?") {
+        let load = words.pop().unwrap_or_default();
+        if !load.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(wrong("load"));
+        }
+    }
+    let state = words.pop().unwrap_or_default();
+    if !["Normal", "Joining", "Leaving", "Moving"].contains(&state) {
+        return Err(wrong("state"));
+    }
+    // A long rack runs into the status: `a-very-long-rackUp`.
+    let status = words.pop().unwrap_or_default();
+    if !["Up", "Down", "?"].iter().any(|known| status.ends_with(known)) {
+        return Err(wrong("status"));
+    }
+    Ok((owner, token))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+use super::*;
+
+const TEXT: &str = "
+Datacenter: dc1
+==========
+Address          Rack        Status State   Load            Owns                Token                                       
+                                                                                3                                           
+10.0.0.1         rack1       Up     Normal  186.13 KiB      100.00%             1                                           
+10.0.0.2         a rack that is longUp     Normal  ?               ?                   3                                           
+
+Datacenter: dc2
+==========
+Address          Rack        Status State   Load            Owns                Token                                       
+                                                                                2                                           
+2001:db8:0:0:0:0:0:1 r       ?      Normal  1 bytes         100.00%             2                                           
+
+  Warning: \"nodetool ring\" is used to output all the tokens of a node.
+  To view status related info of a node use \"nodetool status\" instead.
+
+
+  Note: Non-system keyspaces don't have the same replication settings";
+
+fn reason(text: &str) -> String {
+    parse_ring(text).unwrap_err().reason
+}
+
+#[test]
+fn owners_of_tokens_whatever_the_rack() {
+    let view = parse_ring(TEXT).unwrap();
+    let owners: Vec<(&str, String)> = view.tokens.iter().map(|(token, at)| (token.as_str(), at.to_string())).collect();
+    assert_eq!(owners, [("1", "10.0.0.1".into()), ("2", "2001:db8::1".into()), ("3", "10.0.0.2".into())]);
+}
+
+#[test]
+fn a_data_centre_that_is_cut_is_refused() {
+    let first = &TEXT[..TEXT.find("10.0.0.2").unwrap()];
+    assert_eq!(reason(first), "the table ends before its last row");
+    assert_eq!(reason(&format!("{first}\n")), "the rows end before token 3");
+    assert_eq!(reason(""), "it printed nothing");
+    assert_eq!(reason("\n  Note: nothing\n"), "it shows no token");
+}
+
+#[test]
+fn rows_that_are_refused() {
+    for (from, to, expected) in [
+        ("10.0.0.1  ", "db-1      ", "the row has no address"),
+        ("rack1       Up ", "rack1       On ", "the row has no status"),
+        ("Up     Normal  186", "Up     Gone    186", "the row has no state"),
+        ("186.13 KiB", "lots KiB", "the row has no load"),
+        ("100.00%             1 ", "100.00              1 ", "the row has no ownership"),
+        ("100.00%             2 ", "100.00%             1 ", "the token belongs to `10.0.0.1` too"),
+        ("==========", "=====", "unexpected in the heading"),
+        ("Status State", "State Status", "unexpected in the heading"),
+    ] {
+        assert_eq!(reason(&TEXT.replacen(from, to, 1)), expected, "{from:?} → {to:?}");
+    }
+    assert_eq!(reason("Error: no\n"), "expected `Datacenter: NAME`");
+}
