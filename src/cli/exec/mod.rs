@@ -1,0 +1,4 @@
+//! `rollbook exec`: one command for each node, with cstarpar's own words.
+
+pub mod flags;
+pub mod words;
