@@ -1,0 +1,109 @@
+//! What is meant where the playbook says nothing (language.md, "Steps").
+
+use super::model::{
+    Access, Checks, Command, Concurrency, DatacenterOrder, Keyspaces, Playbook, StepKind, Strategy, Targets, Word,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const MINUTE: u64 = 60;
+
+/// Between two polls.
+pub const POLL: Duration = Duration::from_secs(5);
+/// Of a `setup` command.
+pub const SETUP_TIMEOUT: Duration = Duration::from_secs(60 * MINUTE);
+pub const BLOCKED_TIMEOUT: Duration = Duration::from_secs(30 * MINUTE);
+pub const MAX_HOSTS: u32 = 10;
+pub const SERVICE: &str = "cassandra";
+
+/// A playbook that says only its name; it has no steps yet.
+pub fn playbook(name: &str) -> Playbook {
+    Playbook {
+        name: name.to_owned(),
+        description: None,
+        reason_required: false,
+        params: BTreeMap::new(),
+        cluster: access(),
+        targets: Targets::default(),
+        strategy: Strategy::Topology,
+        accept_outage: None,
+        concurrency: concurrency(),
+        max_failures: 0,
+        blocked_timeout: BLOCKED_TIMEOUT,
+        checks: Checks::default(),
+        setup: Vec::new(),
+        steps: Vec::new(),
+        spans: BTreeMap::new(),
+    }
+}
+
+/// How a cluster is reached when nobody says.
+pub fn access() -> Access {
+    Access {
+        ssh: ssh(),
+        nodetool: nodetool(),
+        service: SERVICE.to_owned(),
+        keyspaces: Keyspaces::Data,
+        seeds: Vec::new(),
+    }
+}
+
+pub fn ssh() -> Command {
+    Command::of(&["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"])
+}
+
+/// `LC_ALL`: with the locale `C`, names lose letters.
+pub fn nodetool() -> Command {
+    Command::of(&["{{ cluster.ssh }}", "{{ host }}", "env", "LC_ALL=C.UTF-8", "nodetool", "{{ args }}"])
+}
+
+pub fn concurrency() -> Concurrency {
+    Concurrency { max_hosts: Some(MAX_HOSTS), datacenters: DatacenterOrder::Serial, grace: Duration::ZERO }
+}
+
+/// The command of a kind, where it has one: `drain` asks through the playbook's own nodetool.
+pub fn command(kind: StepKind, nodetool: &Command) -> Option<Command> {
+    let far = |words: &[&str]| {
+        let mut all = vec!["{{ cluster.ssh }}", "{{ host }}", "sudo", "systemctl"];
+        all.extend(words);
+        Some(Command::of(&all))
+    };
+    match kind {
+        StepKind::Drain => Some(with_args(nodetool, "drain")),
+        StepKind::Stop => far(&["stop", "{{ cluster.service }}"]),
+        StepKind::Start => far(&["start", "{{ cluster.service }}"]),
+        StepKind::Restart => far(&["restart", "{{ cluster.service }}"]),
+        StepKind::Reboot => far(&["reboot"]),
+        StepKind::WaitUp | StepKind::WaitDown | StepKind::Run | StepKind::Pause => None,
+    }
+}
+
+/// How long a step may take; `pause` takes its own time.
+pub fn timeout(kind: StepKind) -> Duration {
+    Duration::from_secs(match kind {
+        StepKind::Drain => 10 * MINUTE,
+        StepKind::Stop | StepKind::Start | StepKind::Restart | StepKind::WaitDown => 5 * MINUTE,
+        StepKind::Reboot => 2 * MINUTE,
+        StepKind::WaitUp => 30 * MINUTE,
+        StepKind::Run => 60 * MINUTE,
+        StepKind::Pause => 0,
+    })
+}
+
+/// How many good polls in a row prove it.
+pub fn stable(kind: StepKind) -> u32 {
+    if kind == StepKind::WaitUp { 3 } else { 1 }
+}
+
+/// A reboot cuts its own connection: ssh says 255.
+pub fn ok_exit(kind: StepKind) -> Vec<i32> {
+    if kind == StepKind::Reboot { vec![0, 255] } else { vec![0] }
+}
+
+fn with_args(nodetool: &Command, argument: &str) -> Command {
+    let is_args = |word: &Word| {
+        word.template.strip_prefix("{{").and_then(|t| t.strip_suffix("}}")).map(str::trim) == Some("args")
+    };
+    let words = nodetool.words.iter().map(|word| if is_args(word) { Word::new(argument) } else { word.clone() });
+    Command { words: words.collect(), ..nodetool.clone() }
+}

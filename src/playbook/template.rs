@@ -1,0 +1,290 @@
+//! Words as written → words of one host. Each word is rendered alone, after splitting: no value can
+//! end a quote or add a word. What only a run knows stays a hole (`‹run.id›`, `‹args›`).
+
+mod fill;
+mod names;
+pub mod safe;
+mod values;
+
+pub use fill::{fill, fill_args, fill_env};
+pub use names::{Scope, check};
+
+use super::command::template_end;
+use super::model::{Command, Word};
+use crate::diagnostic::{Diagnostic, Span};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Values of the playbook's parameters, as `params::bind` gives them.
+pub type Params = BTreeMap<String, serde_json::Value>;
+
+/// What templates read as `host`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostContext {
+    /// The address the cluster knows the host by.
+    pub address: String,
+    /// What ssh takes; `{{ host }}` prints it.
+    pub ssh: String,
+    pub name: String,
+    /// Cassandra's host id.
+    pub id: String,
+    pub datacenter: String,
+    pub rack: String,
+}
+
+/// What templates read as `cluster`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterContext {
+    pub name: String,
+    /// Rendered by `render_ssh`.
+    pub ssh: Vec<String>,
+    pub service: String,
+}
+
+/// Words of a step's command, its probe or of `cluster.nodetool` on one host. Holes stay:
+/// `‹run.id›`, `‹run.reason|quote›`, and `‹args›` as a word of its own.
+///
+/// Errors: an unsafe value, a value of the wrong form, a command that renders to nothing.
+pub fn render_command(
+    command: &Command,
+    host: &HostContext,
+    cluster: &ClusterContext,
+    params: &Params,
+) -> Result<Vec<String>, Diagnostic> {
+    render(command, &context(Some(host), Some(cluster), params))
+}
+
+/// Words of a `setup` command: there is no `host`.
+pub fn render_setup(command: &Command, cluster: &ClusterContext, params: &Params) -> Result<Vec<String>, Diagnostic> {
+    render(command, &context(None, Some(cluster), params))
+}
+
+/// Words of `cluster.ssh`: only `params` are known.
+pub fn render_ssh(command: &Command, params: &Params) -> Result<Vec<String>, Diagnostic> {
+    render(command, &context(None, None, params))
+}
+
+/// The `env` of a step on one host. No shell reads these: any text may stand in them.
+pub fn render_env(
+    env: &BTreeMap<String, Word>,
+    host: &HostContext,
+    cluster: &ClusterContext,
+    params: &Params,
+) -> Result<BTreeMap<String, String>, Diagnostic> {
+    let context = context(Some(host), Some(cluster), params);
+    let environment = values::environment();
+    let render = |word: &Word| Renderer { word, environment: &environment, context: &context, safe: false }.text();
+    env.iter().map(|(name, word)| Ok((name.clone(), render(word)?))).collect()
+}
+
+/// What a `script` gets as environment variables; `ROLLBOOK_RUN` is a hole. Lists are joined by spaces.
+pub fn script_env(host: &HostContext, cluster: &ClusterContext, params: &Params) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::from([
+        ("ROLLBOOK_HOST".to_owned(), host.ssh.clone()),
+        ("ROLLBOOK_ADDRESS".to_owned(), host.address.clone()),
+        ("ROLLBOOK_DC".to_owned(), host.datacenter.clone()),
+        ("ROLLBOOK_RACK".to_owned(), host.rack.clone()),
+        ("ROLLBOOK_CLUSTER".to_owned(), cluster.name.clone()),
+        ("ROLLBOOK_RUN".to_owned(), "‹run.id›".to_owned()),
+    ]);
+    for (name, value) in params {
+        let text = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Array(items) => {
+                items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(" ")
+            }
+            other => other.to_string(),
+        };
+        env.insert(format!("ROLLBOOK_PARAM_{}", name.to_uppercase()), text);
+    }
+    env
+}
+
+/// A value of the playbook's parameters for minijinja.
+pub(super) fn params_value(params: &Params) -> Value {
+    Value::from(minijinja::value::Serde(params))
+}
+
+/// An environment for bare expressions, bounded and with nothing undocumented in it.
+pub(super) fn expressions() -> Environment<'static> {
+    values::environment()
+}
+
+fn context(host: Option<&HostContext>, cluster: Option<&ClusterContext>, params: &Params) -> Value {
+    let mut names = BTreeMap::from([("params", params_value(params))]);
+    if let Some(host) = host {
+        names.insert("host", Value::from_object(values::HostValue(host.clone())));
+    }
+    if let Some(cluster) = cluster {
+        // Words of the playbook itself are the author's: rendered once, not judged again.
+        let ssh = cluster.ssh.iter().map(|word| Value::from_object(values::Ready(word.clone())));
+        let map = BTreeMap::from([
+            ("name", Value::from(cluster.name.as_str())),
+            ("ssh", Value::from(ssh.collect::<Vec<_>>())),
+            ("service", Value::from(cluster.service.as_str())),
+        ]);
+        names.insert("cluster", Value::from(map));
+    }
+    Value::from(names)
+}
+
+fn render(command: &Command, context: &Value) -> Result<Vec<String>, Diagnostic> {
+    let environment = values::environment();
+    let mut words = Vec::new();
+    for word in &command.words {
+        Renderer { word, environment: &environment, context, safe: true }.words(&mut words)?;
+    }
+    if words.first().is_none_or(|word| word.is_empty()) {
+        let message = "the command renders to nothing: its first word, the program, is empty";
+        return Err(Diagnostic::error(message).at(command.span).help("write the program as a word of its own"));
+    }
+    Ok(words)
+}
+
+/// A part of a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece<'a> {
+    Text(&'a str),
+    /// The inside of the n-th `{{ … }}`.
+    Expression(usize, &'a str),
+}
+
+/// A template's parts. An open `{{` cannot occur in a word that was split; it stays text.
+fn pieces(template: &str) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
+    let (mut at, mut number) = (0, 0);
+    while let Some(open) = template[at..].find("{{").map(|open| at + open) {
+        let Some(end) = template_end(template, open) else { break };
+        if open > at {
+            found.push(Piece::Text(&template[at..open]));
+        }
+        found.push(Piece::Expression(number, &template[open + 2..end - 2]));
+        number += 1;
+        at = end;
+    }
+    if at < template.len() {
+        found.push(Piece::Text(&template[at..]));
+    }
+    found
+}
+
+/// The text of a hole, if an expression is one: `run.id` or `run.reason` with filters, or `args`.
+fn hole(expression: &str) -> Option<String> {
+    let mut parts = expression.split('|').map(str::trim);
+    let name = parts.next()?;
+    let filters: Vec<&str> = parts.collect();
+    let known = match name {
+        "run.id" | "run.reason" => filters.iter().all(|filter| ["word", "quote", "tojson"].contains(filter)),
+        "args" => filters.is_empty(),
+        _ => false,
+    };
+    let text = std::iter::once(name).chain(filters).collect::<Vec<_>>().join("|");
+    known.then(|| format!("‹{text}›"))
+}
+
+/// Where the n-th expression of a word, or a part of it, stands in the file.
+fn place(word: &Word, number: usize, expression: &str, part: Option<Range<usize>>) -> Span {
+    match (word.holes.get(number), part) {
+        // Only where the file has the same bytes (no escapes between) does a part keep its place.
+        (Some(hole), Some(part)) if hole.end - hole.start == expression.len() => {
+            Span::new(hole.start + part.start, hole.start + part.end)
+        }
+        (Some(hole), _) => *hole,
+        (None, _) => word.span,
+    }
+}
+
+/// What a template error says, without values: they may be secrets.
+fn reason(error: &Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
+struct Renderer<'a> {
+    word: &'a Word,
+    environment: &'a Environment<'static>,
+    context: &'a Value,
+    /// Must values be safe words?
+    safe: bool,
+}
+
+impl Renderer<'_> {
+    fn words(&self, out: &mut Vec<String>) -> Result<(), Diagnostic> {
+        if let [Piece::Expression(number, expression)] = pieces(&self.word.template)[..]
+            && hole(expression).is_none()
+        {
+            let value = self.value(number, expression)?;
+            if value.kind() == ValueKind::Seq {
+                for item in value.try_iter().into_iter().flatten() {
+                    out.push(self.value_text(number, expression, &item)?);
+                }
+                return Ok(());
+            }
+        }
+        out.push(self.text()?);
+        Ok(())
+    }
+
+    fn text(&self) -> Result<String, Diagnostic> {
+        let mut text = String::new();
+        for piece in pieces(&self.word.template) {
+            match piece {
+                Piece::Text(literal) => text.push_str(literal),
+                Piece::Expression(number, expression) => match hole(expression) {
+                    Some(hole) => text.push_str(&hole),
+                    None => {
+                        let value = self.value(number, expression)?;
+                        text.push_str(&self.value_text(number, expression, &value)?);
+                    }
+                },
+            }
+        }
+        Ok(text)
+    }
+
+    fn value(&self, number: usize, expression: &str) -> Result<Value, Diagnostic> {
+        let evaluated = self.environment.compile_expression(expression).and_then(|it| it.eval(self.context.clone()));
+        let value = evaluated.map_err(|error| {
+            let message = format!("`{{{{{expression}}}}}` cannot be rendered: {}", reason(&error));
+            Diagnostic::error(message).at(place(self.word, number, expression, error.range()))
+        })?;
+        if value.is_undefined() {
+            return Err(self.error(number, expression, "has no value"));
+        }
+        Ok(value)
+    }
+
+    fn value_text(&self, number: usize, expression: &str, value: &Value) -> Result<String, Diagnostic> {
+        if value.kind() == ValueKind::Seq {
+            let error = self.error(number, expression, "is a list, and a list must stand alone in its word");
+            return Err(error.help("put blanks round it, or write one `{{ … }}` for a single value"));
+        }
+        let Some(text) = values::text(value) else {
+            return Err(self.error(number, expression, &format!("is no text but a {}", value.kind())));
+        };
+        if let Some(bad) = safe::never(&text) {
+            return Err(self.error(number, expression, &format!("contains `{}`", bad.escape_debug())));
+        }
+        if self.safe && value.downcast_object_ref::<values::Ready>().is_none() {
+            safe::check(&text).map_err(|why| self.unsafe_value(number, expression, &text, &why))?;
+        }
+        Ok(text)
+    }
+
+    fn unsafe_value(&self, number: usize, expression: &str, text: &str, why: &safe::Unsafe) -> Diagnostic {
+        let name = expression.trim();
+        let error = self.error(number, expression, &format!("is `{}`: {why}", text.escape_debug()));
+        error.help(format!(
+            "allow only safe values (`pattern:` on the parameter), or write `{{{{ {name} | quote }}}}` if a far shell \
+             reads it, `{{{{ {name} | word }}}}` if none does, or give it by `env:`"
+        ))
+    }
+
+    fn error(&self, number: usize, expression: &str, what: &str) -> Diagnostic {
+        Diagnostic::error(format!("`{}` {what}", expression.trim())).at(place(self.word, number, expression, None))
+    }
+}
+
+#[cfg(test)]
+mod tests;
