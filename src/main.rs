@@ -1,1 +1,10 @@
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    // Before anything else: what outlives a run must not depend on how commands are parsed.
+    if args.next().is_some_and(|first| first == rollbook::execute::child::SUBCOMMAND) {
+        return ExitCode::from(rollbook::execute::child::child_main(args.collect()));
+    }
+    ExitCode::SUCCESS
+}

@@ -1,3 +1,4 @@
 //! One integration binary: one module a subject.
 
+mod process;
 mod tidy;

@@ -1,0 +1,202 @@
+//! The small process beside every command, which outlives rollbook and writes how the command ended.
+//!
+//! `rollbook __child [--background] [--grace MS] DIR -- WORDS…` claims the attempt's folder, runs the
+//! words in a session of their own, and leaves a status file. TERM and ALRM tell it to end the command
+//! (ALRM: because its time is over); of itself it ends nothing but what a finished command left behind.
+//!
+//! A session without a terminal: what would ask for a password on `/dev/tty` fails at once and says so,
+//! where a process group of our terminal would be stopped until its deadline.
+
+use super::attempt_files::{self, NOT_SPAWNED, Watcher};
+use super::session;
+use crate::job::event::End;
+use crate::store::owner::{Owner, Stat};
+use rustix::process::Signal;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// First argument of this program that makes it such a process. Not for people, not in any help.
+pub const SUBCOMMAND: &str = "__child";
+/// This very program, also after its file was replaced by a newer one.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
+/// What a finished command left behind gets so long to end by itself.
+const SWEEP_GRACE: Duration = Duration::from_secs(2);
+/// Between two looks at the command where no signal told that it ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+const EXEC: &str = "--exec";
+const EXEC_FAILED: i32 = 127;
+/// Exit status of the small process itself: the status file is written.
+const WATCHED: u8 = 0;
+/// Somebody else claimed the attempt: the command was not run.
+pub const NOT_CLAIMED: u8 = 3;
+/// The status file could not be written.
+const UNWRITTEN: u8 = 4;
+const USAGE: u8 = 64;
+
+struct Args {
+    /// Turn into the command instead of watching it.
+    exec: bool,
+    /// Processes that the command leaves behind stay.
+    background: bool,
+    grace: Duration,
+    dir: PathBuf,
+    words: Vec<OsString>,
+}
+
+/// Entry of the hidden subcommand; `args` are those after its name. Returns the exit status.
+pub fn child_main(args: Vec<OsString>) -> u8 {
+    let Some(args) = parse(args) else {
+        eprintln!("error: `{SUBCOMMAND}` is for rollbook itself");
+        return USAGE;
+    };
+    if args.exec { become_command(&args) } else { watch(&args) }
+}
+
+fn parse(args: Vec<OsString>) -> Option<Args> {
+    let mut parsed =
+        Args { exec: false, background: false, grace: Duration::ZERO, dir: PathBuf::new(), words: Vec::new() };
+    let mut args = args.into_iter();
+    loop {
+        let arg = args.next()?;
+        match arg.to_str() {
+            Some("--") => break,
+            Some(EXEC) => parsed.exec = true,
+            Some("--background") => parsed.background = true,
+            Some("--grace") => parsed.grace = Duration::from_millis(args.next()?.to_str()?.parse().ok()?),
+            _ => parsed.dir = PathBuf::from(arg),
+        }
+    }
+    parsed.words = args.collect();
+    (!parsed.words.is_empty() && !parsed.dir.as_os_str().is_empty()).then_some(parsed)
+}
+
+/// Founds the session and turns into the command; comes back only when that failed.
+fn become_command(args: &Args) -> u8 {
+    // Fails only for the leader of a group, which a process just made is not.
+    let _ = rustix::process::setsid();
+    // If the watcher is killed nobody sees the end any more: better ended than unseen.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    let error = Command::new(&args.words[0]).args(&args.words[1..]).exec();
+    let sentence = why_not_executed(&args.words[0].to_string_lossy(), &error);
+    // The watcher reads it; if it cannot be written, exit status 127 still says what shells say.
+    drop(std::fs::write(args.dir.join(NOT_SPAWNED), sentence));
+    EXEC_FAILED as u8
+}
+
+fn why_not_executed(program: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound if program.contains('/') => format!("there is no program `{program}` on this machine"),
+        io::ErrorKind::NotFound => format!("there is no program `{program}` in the PATH of this machine"),
+        io::ErrorKind::PermissionDenied => format!("`{program}` may not be executed on this machine"),
+        io::ErrorKind::ArgumentListTooLong => format!("the words after `{program}` are too long for this machine"),
+        _ => format!("`{program}` could not be executed: {error}"),
+    }
+}
+
+fn watch(args: &Args) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return not_spawned(&args.dir, &error),
+    };
+    runtime.block_on(async {
+        match Signals::catch() {
+            Ok(signals) => run(args, signals).await,
+            Err(error) => not_spawned(&args.dir, &error),
+        }
+    })
+}
+
+/// Signals that would end this process are caught; `exec` gives the command the default ones again.
+struct Signals {
+    end: tokio::signal::unix::Signal,
+    time_out: tokio::signal::unix::Signal,
+    child: tokio::signal::unix::Signal,
+    /// Kept only so that they do nothing.
+    _ignored: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    fn catch() -> io::Result<Signals> {
+        Ok(Signals {
+            end: signal(SignalKind::terminate())?,
+            time_out: signal(SignalKind::alarm())?,
+            child: signal(SignalKind::child())?,
+            _ignored: [signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?, signal(SignalKind::quit())?],
+        })
+    }
+}
+
+async fn run(args: &Args, mut signals: Signals) -> u8 {
+    match Owner::this_process().and_then(|owner| attempt_files::claim(&args.dir, &Watcher::Runs { owner })) {
+        Ok(true) => {}
+        Ok(false) => return NOT_CLAIMED,
+        Err(error) => return not_spawned(&args.dir, &error),
+    }
+    let mut child = match start(args) {
+        Ok(child) => child,
+        Err(error) => return not_spawned(&args.dir, &error),
+    };
+    let told = loop {
+        tokio::select! {
+            _ = signals.child.recv() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            _ = signals.end.recv() => break Some(End::Killed),
+            _ = signals.time_out.recv() => break Some(End::TimedOut),
+        }
+        // Not collected yet: so long nobody else can get its process id, nor its session.
+        if Stat::of(child.id()).is_ok_and(|stat| stat.state == 'Z') {
+            break None;
+        }
+    };
+    match &told {
+        Some(_) => session::end(child.id(), args.grace).await,
+        None if args.background => {}
+        None => session::end(child.id(), SWEEP_GRACE).await,
+    }
+    let end = match told {
+        Some(told) => told,
+        None => child.wait().map_or(End::Unseen, |status| end_of(&args.dir, status)),
+    };
+    write_patiently(&args.dir, &end).await
+}
+
+fn start(args: &Args) -> io::Result<Child> {
+    let mut command = Command::new(THIS_PROGRAM);
+    command.arg0("rollbook").arg(SUBCOMMAND).arg(EXEC).arg(&args.dir).arg("--").args(&args.words);
+    command.stdin(Stdio::null()).spawn()
+}
+
+fn end_of(dir: &Path, status: ExitStatus) -> End {
+    if status.code() == Some(EXEC_FAILED)
+        && let Ok(because) = std::fs::read_to_string(dir.join(NOT_SPAWNED))
+    {
+        return End::NotSpawned { because };
+    }
+    match (status.code(), status.signal()) {
+        (Some(status), _) => End::Exit { status },
+        (None, Some(signal)) => End::Signal { signal },
+        (None, None) => End::Unseen,
+    }
+}
+
+/// A full disk may have room again; without the file the end counts as unseen.
+async fn write_patiently(dir: &Path, end: &End) -> u8 {
+    for _ in 0..20 {
+        if attempt_files::write_status(dir, end).is_ok() {
+            return WATCHED;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    UNWRITTEN
+}
+
+fn not_spawned(dir: &Path, error: &io::Error) -> u8 {
+    let end = End::NotSpawned { because: format!("the process that watches the command could not begin: {error}") };
+    if attempt_files::write_status(dir, &end).is_ok() { WATCHED } else { UNWRITTEN }
+}
