@@ -68,11 +68,7 @@ fn what_is_refused() {
     for (from, to, expected) in [
         ("endpoints:[10.0.0.1, 10.0.0.2]", "endpoints:[h1, 10.0.0.2]", "`h1` is not an address"),
         ("endpoints:[10.0.0.1, 10.0.0.2]", "endpoints:[10.0.0.2, 10.0.0.2]", "an endpoint is listed twice"),
-        (
-            "endpoints:[10.0.0.1, 10.0.0.2]",
-            "endpoints:[10.0.0.1]",
-            "the details do not name the endpoints in their order",
-        ),
+        ("endpoints:[10.0.0.1, 10.0.0.2]", "endpoints:[10.0.0.1]", "there are not as many rpc endpoints as endpoints"),
         ("host:10.0.0.1,", "host:10.0.0.3,", "the details do not name the endpoints in their order"),
         ("host:10.0.0.2,", "host:10.0.0.21,", "the details do not name the endpoints in their order"),
         ("])", "", "expected `TokenRange(…)` with tokens, endpoints and details"),
