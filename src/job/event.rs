@@ -196,6 +196,30 @@ pub enum End {
     Unseen,
 }
 
+impl End {
+    pub fn ok(&self) -> bool {
+        *self == End::Exit { status: 0 }
+    }
+
+    /// Is it known how the command ended? One that timed out, was killed, or whose end nobody saw may still
+    /// run on the host: it is lost, not failed.
+    pub fn known(&self) -> bool {
+        matches!(self, End::Exit { .. } | End::NotSpawned { .. })
+    }
+
+    /// For a sentence: `exit status 3`.
+    pub fn words(&self) -> String {
+        match self {
+            End::Exit { status } => format!("exit status {status}"),
+            End::Signal { signal } => format!("ended by signal {signal}"),
+            End::TimedOut => "timed out; it may still run on the host".into(),
+            End::Killed => "ended by the operator; it may still run on the host".into(),
+            End::NotSpawned { because } => format!("could not be started: {because}"),
+            End::Unseen => "nobody saw its end".into(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum SetupEvent {

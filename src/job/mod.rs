@@ -4,5 +4,20 @@
 //! The same machine previews a plan (a calm world), runs it (the engine), replays it (`apply` alone)
 //! and is attacked by the simulator (a hostile world that owns the truth).
 
+mod advance;
+pub mod apply;
+mod begin;
+pub mod decide;
 pub mod event;
+pub mod evidence;
+pub mod gate;
+pub mod heard;
+pub mod model;
+pub mod observe;
+pub mod open;
+pub mod preview;
+mod proof;
+pub mod rules;
+pub mod takeout;
 pub mod view;
+pub mod waiting;

@@ -44,6 +44,8 @@ pub enum Input {
         asked: Ms,
         at: Ms,
     },
+    /// An action `End` was taken up: TERM is on its way.
+    Ending { task: Task },
     /// A process exists.
     Spawned {
         task: Task,

@@ -1,0 +1,254 @@
+//! One host's way through its chain.
+
+use super::decide::Desk;
+use super::event::{Baseline, End, HostEvent, Ms, StepEvent};
+use super::evidence::Evidence;
+use super::gate;
+use super::model::{Phase, Stage, Work};
+use super::proof::{self, Proof};
+use super::rules::Frame;
+use super::takeout::{self, Takeout};
+use super::view::{Action, Task};
+use crate::plan::model::TargetIx;
+use crate::playbook::model::{OnFailure, StepKind};
+
+/// So long is proof sought after a command whose end nobody saw.
+const DOUBT_MS: Ms = 60_000;
+
+pub(super) fn has_process(frame: &Frame, step: usize) -> bool {
+    !matches!(frame.plan.steps[step].kind, StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause)
+}
+
+pub(super) fn host(desk: &mut Desk, host: TargetIx) {
+    let job = desk.job;
+    match &job.hosts[host].phase {
+        Phase::Settling { since } => {
+            let end = since + desk.frame.plan.grace_ms;
+            if desk.now >= end { desk.host(host, HostEvent::Done) } else { desk.decision.wake(end) }
+        }
+        Phase::Working(work) if work.step >= desk.frame.plan.steps.len() => {
+            let settle = desk.frame.plan.grace_ms > 0 && !desk.frame.calm;
+            desk.host(host, if settle { HostEvent::Settling } else { HostEvent::Done });
+        }
+        Phase::Working(work) => At { host, work }.go_on(desk),
+        _ => {}
+    }
+}
+
+/// A host at a step.
+struct At<'a> {
+    host: TargetIx,
+    work: &'a Work,
+}
+
+impl At<'_> {
+    fn go_on(&self, desk: &mut Desk) {
+        match &self.work.stage {
+            Stage::Ready => self.start(desk, self.work.attempt),
+            Stage::Again => self.again(desk),
+            Stage::Running { .. } => self.running(desk),
+            Stage::Ended { end } => self.ended(desk, end),
+            Stage::Doubt { .. } => self.doubt(desk),
+            Stage::Probing { .. } => desk.deadline(self.probe_task(), self.work.since + self.timeout(desk)),
+            Stage::Probed { probe, .. } => self.probed(desk, probe),
+        }
+    }
+
+    fn timeout(&self, desk: &Desk) -> Ms {
+        desk.frame.plan.steps[self.work.step].timeout_ms
+    }
+
+    fn task(&self) -> Task {
+        Task::Step { host: self.host, step: self.work.step, attempt: self.work.attempt }
+    }
+
+    fn probe_task(&self) -> Task {
+        Task::Probe { host: self.host, step: self.work.step, attempt: self.work.attempt }
+    }
+
+    fn start(&self, desk: &mut Desk, attempt: u32) {
+        let step = &desk.frame.plan.steps[self.work.step];
+        let state = &desk.job.hosts[self.host];
+        if step.kind == StepKind::WaitUp && !state.disrupted {
+            return self.passed(desk, "nothing was taken out");
+        }
+        if !step.disruptive() || state.disrupted {
+            return self.started(desk, attempt, None);
+        }
+        // the gate again, right before the host is taken out: other steps may have taken long
+        let node = desk.frame.plan.hosts[self.host].node;
+        let why = match takeout::judge(desk.frame, desk.job, desk.view, node, desk.now) {
+            Takeout::Ready(baseline) => return self.started(desk, attempt, Some(baseline)),
+            Takeout::Open(needs) => {
+                desk.ask(&needs);
+                "its neighbours could not be asked".into()
+            }
+            Takeout::Blocked { why, needs } => {
+                desk.ask(&needs);
+                why
+            }
+        };
+        let end = self.work.since + desk.frame.plan.blocked_timeout_ms;
+        if desk.now >= end {
+            desk.host(self.host, HostEvent::Skipped { because: format!("blocked: {why}") });
+        } else {
+            desk.decision.wake(end);
+        }
+    }
+
+    fn started(&self, desk: &mut Desk, attempt: u32, baseline: Option<Baseline>) {
+        let (host, step) = (self.host, self.work.step);
+        if let Some(baseline) = baseline.filter(|_| desk.job.hosts[host].baseline.is_none()) {
+            desk.host(host, HostEvent::Baseline(baseline));
+        }
+        desk.step(host, step, StepEvent::Started { attempt });
+        if has_process(desk.frame, step) {
+            desk.act(Action::Spawn(Task::Step { host, step, attempt }));
+        }
+    }
+
+    /// A person asked for another attempt: what is proved to have happened is not done twice.
+    fn again(&self, desk: &mut Desk) {
+        match self.proof(desk, self.work.since) {
+            Proof::Yes(proof) => self.passed(desk, &format!("it had happened: {proof}")),
+            Proof::Open(needs) if desk.now < self.work.since + DOUBT_MS => {
+                desk.decision.wake(self.work.since + DOUBT_MS);
+                desk.ask(&needs);
+            }
+            _ => self.start(desk, self.work.attempt),
+        }
+    }
+
+    fn running(&self, desk: &mut Desk) {
+        let step = &desk.frame.plan.steps[self.work.step];
+        match step.kind {
+            StepKind::Pause => {
+                let end = self.work.started + step.pause_ms.unwrap_or(0);
+                if desk.now >= end || desk.frame.calm {
+                    self.passed(desk, "the time is over")
+                } else {
+                    desk.decision.wake(end)
+                }
+            }
+            StepKind::WaitDown => self.wait_for_proof(desk),
+            StepKind::WaitUp => self.wait_up(desk),
+            _ => desk.deadline(self.task(), self.work.started + step.timeout_ms),
+        }
+    }
+
+    fn wait_up(&self, desk: &mut Desk) {
+        if desk.frame.calm || !desk.frame.rules.wait_for_the_gate {
+            return self.passed(desk, "not asked");
+        }
+        let Some(terms) = gate::terms(desk.frame, desk.job, self.host) else { return };
+        let state = gate::current(desk.view, self.host, terms);
+        let deadline = self.work.started + self.timeout(desk);
+        if state.held >= terms.stable {
+            return self.passed(desk, &format!("{}; {} times in a row", state.verdict, state.held));
+        }
+        if desk.now >= deadline {
+            let last = if state.verdict.is_empty() { "nobody answered" } else { &state.verdict };
+            return self.failed(desk, format!("not up by its deadline: {last}"));
+        }
+        desk.decision.wake(deadline);
+        desk.poll_gate(self.host, terms, &state);
+    }
+
+    /// The command ended with a status; what makes the step succeed?
+    fn ended(&self, desk: &mut Desk, end: &End) {
+        let step = &desk.frame.plan.steps[self.work.step];
+        let ok = match end {
+            End::Exit { status } => {
+                // a reboot may take the connection with it, by a race (lab: 99 of 135)
+                step.ok_exit.contains(status) || (step.kind == StepKind::Reboot && *status == 255)
+            }
+            _ => false,
+        };
+        if !ok {
+            return self.failed(desk, end.words());
+        }
+        match step.kind {
+            StepKind::Drain | StepKind::Stop if !desk.frame.calm => self.wait_for_proof(desk),
+            _ => self.passed(desk, &end.words()),
+        }
+    }
+
+    fn wait_for_proof(&self, desk: &mut Desk) {
+        if desk.frame.calm {
+            return self.passed(desk, "not asked");
+        }
+        let deadline = self.work.started + self.timeout(desk);
+        let (needs, why) = match self.proof(desk, self.work.since) {
+            Proof::Yes(proof) => return self.passed(desk, &proof),
+            Proof::No { why, needs } => (needs, why),
+            Proof::Open(needs) => (needs, "nobody answered".into()),
+            Proof::None => return self.failed(desk, "there is nobody to ask".into()),
+        };
+        if desk.now >= deadline {
+            return self.failed(desk, why);
+        }
+        desk.decision.wake(deadline);
+        desk.ask(&needs);
+    }
+
+    fn proof(&self, desk: &Desk, since: Ms) -> Proof {
+        let step = &desk.frame.plan.steps[self.work.step];
+        let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, step.poll_ms);
+        proof::seek(desk.frame, desk.job, desk.view, self.host, step.kind, since, &mut evidence)
+    }
+
+    /// Lost, not failed: it may have happened, and may still be running. Never simply run again.
+    fn doubt(&self, desk: &mut Desk) {
+        let deadline = self.work.since.max(desk.job.session_at) + DOUBT_MS;
+        let since = self.work.since;
+        match self.proof(desk, since) {
+            Proof::Yes(proof) => return self.passed(desk, &format!("its end was not seen, but {proof}")),
+            Proof::Open(needs) | Proof::No { needs, .. } if desk.now < deadline => {
+                desk.decision.wake(deadline);
+                return desk.ask(&needs);
+            }
+            _ => {}
+        }
+        let (host, step) = (self.host, self.work.step);
+        if desk.frame.plan.hosts[host].words[step].probe.is_some() {
+            desk.step(host, step, StepEvent::Probing { attempt: self.work.attempt });
+            return desk.act(Action::Spawn(self.probe_task()));
+        }
+        self.unresolved(desk);
+    }
+
+    fn probed(&self, desk: &mut Desk, probe: &End) {
+        if probe.ok() {
+            return self.passed(desk, "its end was not seen, but the probe says that it was done");
+        }
+        self.unresolved(desk);
+    }
+
+    fn unresolved(&self, desk: &mut Desk) {
+        let step = &desk.frame.plan.steps[self.work.step];
+        if step.idempotent && self.work.attempt < 2 {
+            return self.started(desk, self.work.attempt + 1, None);
+        }
+        let end = match &self.work.stage {
+            Stage::Doubt { end } | Stage::Probed { end, .. } => end.words(),
+            _ => String::new(),
+        };
+        let because = format!("`{}`: {end}; nothing proves that it was done", step.name);
+        desk.host(self.host, HostEvent::Lost { step: self.work.step, because });
+    }
+
+    fn passed(&self, desk: &mut Desk, proof: &str) {
+        let event = StepEvent::Passed { attempt: self.work.attempt, proof: proof.into() };
+        desk.step(self.host, self.work.step, event);
+    }
+
+    fn failed(&self, desk: &mut Desk, why: String) {
+        let step = &desk.frame.plan.steps[self.work.step];
+        if step.on_failure == OnFailure::Continue {
+            let event = StepEvent::Tolerated { attempt: self.work.attempt, because: why };
+            return desk.step(self.host, self.work.step, event);
+        }
+        let because = format!("`{}`: {why}", step.name);
+        desk.host(self.host, HostEvent::Failed { step: self.work.step, because });
+    }
+}

@@ -1,0 +1,220 @@
+//! One transition table guards the live run and the recovery: `apply` is the only way a `Job` changes.
+
+use super::event::{Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, Stop, StepEvent, What};
+use super::model::{Expect, HostState, Job, Phase, SetupState, Stage, Work};
+use crate::plan::model::Plan;
+use crate::playbook::model::{StepKind, TakesDown};
+
+/// An event that cannot follow what is already in the journal: the journal is damaged, or this program is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal says `{event}` where {state} (event at {at})")]
+pub struct IllegalTransition {
+    pub event: String,
+    pub state: String,
+    pub at: Ms,
+}
+
+/// Takes one event in. On an error the job is unchanged.
+pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTransition> {
+    let illegal = |state: String| IllegalTransition { event: format!("{:?}", event.what), state, at: event.at };
+    if job.ended.is_some() && !matches!(event.what, What::Run(RunEvent::Started { .. }) | What::Host { .. }) {
+        return Err(illegal("the run has ended".into()));
+    }
+    match &event.what {
+        What::Run(run) => apply_run(job, run, event.at).map_err(illegal),
+        What::Setup { index, event: setup } => {
+            let Some(state) = job.setup.get_mut(*index) else { return Err(illegal("there is no such setup step".into())) };
+            apply_setup(state, setup, event.at).map_err(illegal)
+        }
+        What::Host { host, event: what } => {
+            let Some(state) = job.hosts.get(*host) else { return Err(illegal("there is no such host".into())) };
+            let next = apply_host(state, what, event.at).map_err(illegal)?;
+            if next.in_work() != state.in_work() || next.ended() != state.ended() || next.out() != state.out() {
+                job.progress_at = event.at;
+            }
+            job.opened += u32::from(matches!(what, HostEvent::Opened));
+            job.hosts[*host] = next;
+            Ok(())
+        }
+        What::Step { host, step, event: what } => {
+            let Some(state) = job.hosts.get(*host) else { return Err(illegal("there is no such host".into())) };
+            if *step >= plan.steps.len() {
+                return Err(illegal("there is no such step".into()));
+            }
+            job.hosts[*host] = apply_step(plan, state, *step, what, event.at).map_err(illegal)?;
+            Ok(())
+        }
+    }
+}
+
+fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
+    match event {
+        RunEvent::Started { session, .. } => {
+            if *session != job.session + 1 {
+                return Err(format!("session {} is the last", job.session));
+            }
+            // setup runs again on resume, and what was undone is to be done again
+            job.setup.fill(SetupState::Pending);
+            (job.session, job.session_at, job.progress_at) = (*session, at, at);
+            (job.checked, job.stopping, job.ended, job.opened) = (false, None, None, 0);
+        }
+        RunEvent::Checked => job.checked = true,
+        RunEvent::Refused { .. } => {
+            if job.checked {
+                return Err("the start checks had held".into());
+            }
+        }
+        RunEvent::Stopping { why } => {
+            if job.stopping.is_some() && !matches!(why, Stop::Killed { .. }) {
+                return Err("it is stopping already".into());
+            }
+            job.stopping = Some(why.clone());
+        }
+        RunEvent::Ended { outcome } => job.ended = Some(*outcome),
+    }
+    Ok(())
+}
+
+fn apply_setup(state: &mut SetupState, event: &SetupEvent, at: Ms) -> Result<(), String> {
+    let next = match (&*state, event) {
+        (SetupState::Pending, SetupEvent::Started) => SetupState::Running { since: at },
+        (SetupState::Running { .. }, SetupEvent::Ended { end }) if end.ok() => SetupState::Succeeded,
+        (SetupState::Running { .. }, SetupEvent::Ended { end }) => SetupState::Failed { end: end.clone() },
+        (SetupState::Succeeded | SetupState::Failed { .. }, SetupEvent::UndoStarted) => SetupState::Undoing { since: at },
+        (SetupState::Undoing { .. }, SetupEvent::UndoEnded { end }) if end.ok() => SetupState::Undone,
+        (SetupState::Undoing { .. }, SetupEvent::UndoEnded { end }) => SetupState::UndoFailed { end: end.clone() },
+        (was, _) => return Err(format!("the setup step is {was:?}")),
+    };
+    *state = next;
+    Ok(())
+}
+
+fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState, String> {
+    let mut next = state.clone();
+    match (&state.phase, event) {
+        (Phase::Waiting, HostEvent::Opened) => {
+            next.phase = ready(0, 1, at);
+            next.opened_at = Some(at);
+        }
+        (Phase::Working(_), HostEvent::Baseline(baseline)) if state.baseline.is_none() => {
+            next.baseline = Some(baseline.clone());
+        }
+        (Phase::Working(_), HostEvent::Settling) => next.phase = Phase::Settling { since: at },
+        (Phase::Working(_) | Phase::Settling { .. }, HostEvent::Done) => {
+            (next.phase, next.ended_at) = (Phase::Done, Some(at));
+            // a chain that ends without a gate leaves the host out, whatever it was meant to do
+            next.unproved = next.disrupted;
+        }
+        (Phase::Working(_), HostEvent::Failed { step, because }) => {
+            next.phase = Phase::Failed { step: *step, because: because.clone() };
+            (next.ended_at, next.unproved) = (Some(at), true);
+        }
+        (Phase::Working(_), HostEvent::Lost { step, because }) => {
+            next.phase = Phase::Lost { step: *step, because: because.clone() };
+            (next.ended_at, next.unproved) = (Some(at), true);
+        }
+        (Phase::Waiting, HostEvent::Skipped { because }) => {
+            (next.phase, next.ended_at) = (Phase::Skipped { because: because.clone() }, Some(at));
+        }
+        // blocked before its first disruptive step: it was never taken out
+        (Phase::Working(_), HostEvent::Skipped { because }) if !state.disrupted => {
+            (next.phase, next.ended_at) = (Phase::Skipped { because: because.clone() }, Some(at));
+        }
+        (_, HostEvent::Back) if state.unproved => {
+            (next.unproved, next.disrupted, next.expect) = (false, false, Expect::default());
+            next.baseline = None;
+        }
+        (_, HostEvent::Resolved { how, .. }) => resolve(&mut next, *how, at)?,
+        (was, _) => return Err(format!("the host is {was:?}")),
+    }
+    Ok(next)
+}
+
+/// Settles what is done next; never makes a host up.
+fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> {
+    let (step, because) = match &host.phase {
+        Phase::Failed { step, because } | Phase::Lost { step, because } => (*step, because.clone()),
+        Phase::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => {
+            (work.step, "its end was not seen".into())
+        }
+        Phase::Skipped { .. } if how == Resolution::Retry && host.opened_at.is_none() => {
+            (host.phase, host.ended_at) = (Phase::Waiting, None);
+            return Ok(());
+        }
+        // from before its first disruptive step it may simply wait for its turn again
+        Phase::Skipped { .. } if how == Resolution::Retry && !host.unproved => {
+            *host = HostState::default();
+            return Ok(());
+        }
+        was => return Err(format!("the host is {was:?}")),
+    };
+    match how {
+        Resolution::Done => (host.phase, host.attempts) = (ready(step + 1, 1, at), 0),
+        Resolution::Retry => {
+            host.phase =
+                Phase::Working(Work { step, attempt: host.attempts + 1, stage: Stage::Again, since: at, started: at });
+        }
+        Resolution::Failed => host.phase = Phase::Failed { step, because },
+        Resolution::Skip => {
+            host.phase = Phase::Skipped { because: format!("by the operator, after: {because}") };
+        }
+    }
+    host.settled = how == Resolution::Skip;
+    // Done and Retry go on with the chain: out through `in_work`, and unproved until the gate
+    Ok(())
+}
+
+fn ready(step: usize, attempt: u32, at: Ms) -> Phase {
+    Phase::Working(Work { step, attempt, stage: Stage::Ready, since: at, started: at })
+}
+
+fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at: Ms) -> Result<HostState, String> {
+    let Phase::Working(work) = &state.phase else { return Err(format!("the host is {:?}", state.phase)) };
+    if work.step != step {
+        return Err(format!("the host is at step {}", work.step));
+    }
+    let mut next = state.clone();
+    let to = |stage: Stage, attempt: u32, started: Ms| Phase::Working(Work { step, attempt, stage, since: at, started });
+    match (&work.stage, event) {
+        (Stage::Ready | Stage::Again | Stage::Doubt { .. } | Stage::Probed { .. }, StepEvent::Started { attempt }) => {
+            if *attempt < work.attempt {
+                return Err(format!("attempt {} is the last", work.attempt));
+            }
+            next.phase = to(Stage::Running { pid: None }, *attempt, at);
+            next.attempts = *attempt;
+            let takes = plan.steps[step].takes_down;
+            next.expect.add(takes, at);
+            next.disrupted |= takes != TakesDown::Nothing;
+        }
+        (Stage::Running { .. }, StepEvent::Spawned { attempt, pid }) if *attempt == work.attempt => {
+            next.phase = to(Stage::Running { pid: Some(*pid) }, work.attempt, work.started);
+        }
+        (Stage::Running { .. }, StepEvent::Ended { attempt, end }) if *attempt == work.attempt => {
+            let stage = match end.known() {
+                true => Stage::Ended { end: end.clone() },
+                false => Stage::Doubt { end: end.clone() },
+            };
+            next.phase = to(stage, work.attempt, work.started);
+            if plan.steps[step].takes_down == TakesDown::Unknown {
+                next.expect.unknown_until = Some(at);
+            }
+        }
+        (Stage::Doubt { end }, StepEvent::Probing { .. }) => {
+            next.phase = to(Stage::Probing { end: end.clone() }, work.attempt, work.started);
+        }
+        (Stage::Probing { end }, StepEvent::Probed { end: probe, .. }) => {
+            next.phase = to(Stage::Probed { end: end.clone(), probe: probe.clone() }, work.attempt, work.started);
+        }
+        (_, StepEvent::Passed { .. }) => {
+            if plan.steps[step].kind == StepKind::WaitUp {
+                // proved back: what comes after is a new outage with a baseline of its own
+                (next.disrupted, next.baseline, next.expect) = (false, None, Expect::default());
+                next.unproved = false;
+            }
+            (next.phase, next.attempts) = (ready(step + 1, 1, at), 0);
+        }
+        (_, StepEvent::Tolerated { .. }) => (next.phase, next.attempts) = (ready(step + 1, 1, at), 0),
+        (was, _) => return Err(format!("the step is {was:?}")),
+    }
+    Ok(next)
+}

@@ -1,0 +1,210 @@
+//! The start checks: nothing is taken out of a cluster that is not well to begin with.
+
+use super::decide::Desk;
+use super::event::{Ms, Outcome, Question, RunEvent};
+use super::evidence::{
+    Evidence, gossip, names, observers, schema_disagreement, shows_up, status, unexpected_unreachable,
+};
+use super::heard::Heard;
+use super::rules::{Frame, unreadable};
+use super::view::Answer;
+use crate::plan::model::NodeIx;
+use crate::playbook::model::Check;
+use crate::topology::nodetool::{GossipView, StatusView};
+use std::collections::BTreeSet;
+
+/// The start checks must hold within this time.
+pub const DEADLINE_MS: Ms = 180_000;
+
+/// Nobody: the start checks are about the whole cluster.
+const NOBODY: NodeIx = NodeIx::MAX;
+
+pub(super) fn check(desk: &mut Desk) {
+    if desk.frame.calm {
+        return desk.run(RunEvent::Checked);
+    }
+    let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, desk.frame.plan.poll_ms);
+    let start = Start {
+        frame: desk.frame,
+        out: desk.job.out_nodes(desk.frame.plan),
+        observers: observers(desk.frame, desk.job, desk.view, NOBODY, desk.now),
+    };
+    let why = match start.run(&mut evidence, desk.job.session_at) {
+        Ok(true) => return desk.run(RunEvent::Checked),
+        Ok(false) => "not every node answered".to_string(),
+        Err(why) => {
+            start.observers.iter().for_each(|node| evidence.again(*node, Question::Status));
+            why
+        }
+    };
+    let end = desk.job.session_at + DEADLINE_MS;
+    if desk.now >= end {
+        desk.run(RunEvent::Refused { because: why });
+        return desk.run(RunEvent::Ended { outcome: Outcome::Refused });
+    }
+    desk.decision.wake(end);
+    let needs = evidence.needs;
+    desk.ask(&needs);
+}
+
+/// Why the start checks do not hold yet, for the reader.
+pub fn why_not(frame: &Frame, job: &super::model::Job, view: &super::heard::View, now: Ms) -> Option<String> {
+    let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
+    let observers = observers(frame, job, view, NOBODY, now);
+    let start = Start { frame, out: job.out_nodes(frame.plan), observers };
+    match start.run(&mut evidence, job.session_at) {
+        Ok(true) => None,
+        Ok(false) => {
+            let open: BTreeSet<NodeIx> = evidence.needs.iter().map(|need| need.asked.0).collect();
+            Some(format!("answers of {}", names(frame, open)))
+        }
+        Err(why) => Some(why),
+    }
+}
+
+struct Start<'a> {
+    frame: &'a Frame<'a>,
+    out: BTreeSet<NodeIx>,
+    observers: Vec<NodeIx>,
+}
+
+impl Start<'_> {
+    fn run(&self, evidence: &mut Evidence, since: Ms) -> Result<bool, String> {
+        if self.observers.is_empty() && self.out.len() < self.frame.plan.nodes.len() {
+            return Err("no observer is left to ask".into());
+        }
+        let mut complete = true;
+        if self.frame.disruptive {
+            // slow answers first: what is about liveness must not grow stale behind them
+            complete &= self.reach(evidence, since)?;
+            complete &= self.schema(evidence, since)?;
+        }
+        let Some(views) = self.views(evidence, since)? else { return Ok(false) };
+        if !self.frame.plan.ignore_down {
+            self.all_up(&views)?;
+        }
+        self.movement(&views)?;
+        complete &= self.added(evidence, since, &views)?;
+        Ok(complete)
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = NodeIx> + '_ {
+        (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node))
+    }
+
+    fn views<'v>(&self, evidence: &mut Evidence<'v>, since: Ms) -> Result<Option<Vec<(NodeIx, &'v StatusView)>>, String> {
+        let mut all = Vec::new();
+        for node in &self.observers {
+            let Some(heard) = evidence.read(*node, Question::Status, since) else { continue };
+            all.push((*node, self.readable(*node, heard, status)?));
+        }
+        Ok((all.len() == self.observers.len()).then_some(all))
+    }
+
+    fn readable<'v, T>(
+        &self,
+        node: NodeIx,
+        heard: &'v Heard,
+        open: impl Fn(&'v Heard) -> Option<&'v T>,
+    ) -> Result<&'v T, String> {
+        open(heard).ok_or_else(|| format!("{}: {}", self.frame.address(node), unreadable(&heard.answer)))
+    }
+
+    fn all_up(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        for node in self.wanted() {
+            if let Some((by, _)) = views.iter().find(|(_, view)| !shows_up(self.frame, view, node)) {
+                return Err(format!("all-up: {} is not UN at {}", self.frame.address(node), self.frame.address(*by)));
+            }
+        }
+        Ok(())
+    }
+
+    fn movement(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        for (_, view) in views {
+            if let Some(what) = super::takeout::membership_drift(self.frame, view).first() {
+                return Err(format!("no-range-movement: {what}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every node is asked once, directly, whom it cannot reach: `status` does not show a cut.
+    fn reach(&self, evidence: &mut Evidence, since: Ms) -> Result<bool, String> {
+        let (mut complete, mut wrong) = (true, None);
+        for node in self.wanted() {
+            let Some(heard) = evidence.read_within(node, Question::Describe, since, DEADLINE_MS) else {
+                complete = false;
+                continue;
+            };
+            let address = self.frame.address(node);
+            let why = match unexpected_unreachable(self.frame, heard) {
+                None => Some(format!("{address}: {}", unreadable(&heard.answer))),
+                Some(named) => {
+                    let cut: Vec<NodeIx> = named.into_iter().filter(|other| *other != node).collect();
+                    (!cut.is_empty()).then(|| format!("{address} cannot reach {}", names(self.frame, cut)))
+                }
+            };
+            if why.is_some() && !self.frame.plan.ignore_down {
+                evidence.again(node, Question::Describe);
+                wrong = wrong.or(why);
+            }
+        }
+        if self.frame.rules.count_cuts { wrong.map_or(Ok(complete), Err) } else { Ok(true) }
+    }
+
+    fn schema(&self, evidence: &mut Evidence, since: Ms) -> Result<bool, String> {
+        let (mut complete, mut wrong) = (true, None);
+        for node in &self.observers {
+            let Some(heard) = evidence.read_within(*node, Question::Gossip, since, DEADLINE_MS) else {
+                complete = false;
+                continue;
+            };
+            let view: &GossipView = self.readable(*node, heard, gossip)?;
+            let known = |other: &NodeIx| !self.frame.plan.ignore_down || view.nodes.contains_key(&self.frame.address(*other));
+            let live = self.wanted().filter(known).collect();
+            if let Some(why) = schema_disagreement(self.frame, view, &live) {
+                evidence.again(*node, Question::Gossip);
+                wrong = Some(format!("schema-agreement, asked of {}: {why}", self.frame.address(*node)));
+            }
+        }
+        wrong.map_or(Ok(complete), Err)
+    }
+
+    /// Checks that the playbook adds under `checks: start`.
+    fn added(&self, evidence: &mut Evidence, since: Ms, views: &[(NodeIx, &StatusView)]) -> Result<bool, String> {
+        let asked = |check| self.frame.plan.checks_start.contains(&check);
+        let (transport, own) = (asked(Check::NativeTransport), asked(Check::OwnViewComplete));
+        let mut complete = true;
+        for target in &self.frame.plan.hosts {
+            let node = target.node;
+            if self.out.contains(&node) {
+                continue;
+            }
+            let address = self.frame.address(node);
+            if transport {
+                match evidence.read_within(node, Question::Info, since, DEADLINE_MS).map(|heard| &heard.answer) {
+                    None => complete = false,
+                    Some(Answer::Info(info)) if info.native_transport => {}
+                    Some(Answer::Info(_)) => {
+                        evidence.again(node, Question::Info);
+                        return Err(format!("native-transport: CQL is closed on {address}"));
+                    }
+                    Some(other) => return Err(format!("{address}: {}", unreadable(other))),
+                }
+            }
+            if own {
+                let Some(heard) = evidence.read_within(node, Question::Status, since, DEADLINE_MS) else {
+                    complete = false;
+                    continue;
+                };
+                let view = self.readable(node, heard, status)?;
+                let seen = |other: &NodeIx| views.iter().any(|(_, by)| shows_up(self.frame, by, *other));
+                if let Some(missing) = self.wanted().filter(seen).find(|other| !shows_up(self.frame, view, *other)) {
+                    evidence.again(node, Question::Status);
+                    return Err(format!("own-view-complete: {address} does not see {} up", self.frame.address(missing)));
+                }
+            }
+        }
+        Ok(complete)
+    }
+}

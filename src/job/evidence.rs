@@ -1,0 +1,140 @@
+//! Reading the view with care: what is fresh, who witnesses, what the witnesses agree on.
+
+use super::event::{Ms, Question};
+use super::heard::{Heard, Need, View};
+use super::model::Job;
+use super::rules::{Frame, OBSERVERS};
+use super::view::Answer;
+use crate::plan::model::NodeIx;
+use crate::playbook::model::Strategy;
+use crate::topology::nodetool::{GossipView, StatusRow, StatusView};
+use std::collections::BTreeSet;
+
+/// Answers that a judgement rests on, and the questions that are still open.
+pub(super) struct Evidence<'v> {
+    view: &'v View,
+    pub now: Ms,
+    poll: Ms,
+    stale_counts: bool,
+    pub needs: Vec<Need>,
+}
+
+impl<'v> Evidence<'v> {
+    pub fn new(frame: &Frame, view: &'v View, now: Ms, poll: Ms) -> Self {
+        Evidence { view, now, poll, stale_counts: !frame.rules.refuse_stale_answers, needs: Vec::new() }
+    }
+
+    /// An answer asked at or after `since`; a liveness answer must also be fresh (semantics.md §4: not older than
+    /// twice `poll` plus its own duration, counted from the asking). Otherwise the question becomes a need.
+    pub fn read(&mut self, node: NodeIx, question: Question, since: Ms) -> Option<&'v Heard> {
+        let liveness = matches!(question, Question::Status | Question::Info | Question::Mode);
+        let oldest = if liveness { 2 * self.poll } else { Ms::MAX };
+        self.read_within(node, question, since, oldest)
+    }
+
+    /// The same with an age of its own, counted from the asking plus the answer's own duration.
+    pub fn read_within(&mut self, node: NodeIx, question: Question, since: Ms, oldest: Ms) -> Option<&'v Heard> {
+        if let Some(heard) = self.view.heard(node, question) {
+            let fresh = heard.asked >= since && heard.at.saturating_add(oldest) >= self.now;
+            if fresh || self.stale_counts {
+                return Some(heard);
+            }
+        }
+        let horizon = self.now.saturating_sub(oldest);
+        self.needs.push(Need { asked: (node, question), since: since.max(horizon), poll: self.poll });
+        None
+    }
+
+    /// Puts a question again that was answered, but not as hoped, once a poll.
+    pub fn again(&mut self, node: NodeIx, question: Question) {
+        self.needs.push(Need { asked: (node, question), since: 0, poll: self.poll });
+    }
+}
+
+/// The observers of a node: chosen before they are asked, never the node itself, never one that is out.
+/// One that does not answer is replaced by the next.
+pub(super) fn observers(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
+    if !frame.rules.never_ask_the_host_itself {
+        return vec![subject];
+    }
+    let out = job.out_nodes(frame.plan);
+    let usual = frame.observers.iter().copied().filter(|node| *node != subject && !view.silent(*node, now));
+    let chosen: Vec<NodeIx> = usual.clone().filter(|node| !out.contains(node)).take(OBSERVERS).collect();
+    if chosen.is_empty() && frame.plan.strategy == Strategy::All {
+        // an accepted outage: hosts in work may observe once they themselves serve again
+        return usual.filter(|node| serves(view, *node)).take(OBSERVERS).collect();
+    }
+    chosen
+}
+
+fn serves(view: &View, node: NodeIx) -> bool {
+    let mode = view.heard(node, Question::Mode).map(|heard| &heard.answer);
+    let info = view.heard(node, Question::Info).map(|heard| &heard.answer);
+    matches!(mode, Some(Answer::Mode(mode)) if serving_mode(mode))
+        && matches!(info, Some(Answer::Info(info)) if info.native_transport && info.gossip)
+}
+
+/// A node whose decommission failed serves (lab: `UN` and answering).
+pub fn serving_mode(mode: &str) -> bool {
+    matches!(mode, "NORMAL" | "DECOMMISSION_FAILED")
+}
+
+pub(super) fn status(heard: &Heard) -> Option<&StatusView> {
+    match &heard.answer {
+        Answer::Status(status) => Some(status),
+        _ => None,
+    }
+}
+
+pub(super) fn gossip(heard: &Heard) -> Option<&GossipView> {
+    match &heard.answer {
+        Answer::Gossip(gossip) => Some(gossip),
+        _ => None,
+    }
+}
+
+pub(super) fn row<'s>(frame: &Frame, status: &'s StatusView, node: NodeIx) -> Option<&'s StatusRow> {
+    status.rows.get(&frame.address(node))
+}
+
+pub(super) fn shows_up(frame: &Frame, status: &StatusView, node: NodeIx) -> bool {
+    row(frame, status, node).is_some_and(StatusRow::up_normal)
+}
+
+/// For a sentence: the addresses of some nodes.
+pub(super) fn names(frame: &Frame, nodes: impl IntoIterator<Item = NodeIx>) -> String {
+    nodes.into_iter().map(|node| frame.address(node).to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Nodes that the answer names as unreachable although nobody took them out meanwhile.
+/// An address that belongs to no node of the plan is left to the drift check.
+pub(super) fn unexpected_unreachable(frame: &Frame, heard: &Heard) -> Option<BTreeSet<NodeIx>> {
+    let Answer::Describe(view) = &heard.answer else { return None };
+    let named = view.unreachable.iter().filter_map(|address| frame.node_at(address));
+    Some(named.filter(|node| !heard.out.contains(node)).collect())
+}
+
+/// How long an answer about reachability holds (semantics.md §4): max(2 min, 1.5 × co-replicas / 16 × slowest answer).
+pub fn reach_age_ms(co_replicas: usize, slowest_ms: Ms) -> Ms {
+    (co_replicas as Ms * slowest_ms * 3 / 32).max(120_000)
+}
+
+/// One schema version among live nodes of the same major release, and at most two releases.
+pub(super) fn schema_disagreement(frame: &Frame, gossip: &GossipView, live: &BTreeSet<NodeIx>) -> Option<String> {
+    let mut versions = std::collections::BTreeMap::new();
+    let mut releases = BTreeSet::new();
+    for node in live {
+        let address = frame.address(*node);
+        let Some(state) = gossip.nodes.get(&address) else { return Some(format!("gossip does not know {address}")) };
+        let (Some(schema), Some(release)) = (&state.schema, &state.release) else {
+            return Some(format!("gossip has no schema version or no release of {address}"));
+        };
+        let major = release.split('.').next().unwrap_or(release).to_string();
+        releases.insert(release.clone());
+        let first = versions.entry(major).or_insert((schema.clone(), address));
+        if first.0 != *schema {
+            return Some(format!("{address} has another schema version than {}", first.1));
+        }
+    }
+    (releases.len() > 2).then(|| format!("{} releases at once: {}", releases.len(), Vec::from_iter(releases).join(", ")))
+}

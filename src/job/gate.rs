@@ -1,0 +1,349 @@
+//! The health gate (semantics.md §4): is a host that was out really back? Every part is asked of somebody,
+//! cheap questions first, and a part that cannot be read has failed.
+
+use super::event::{Ms, Question};
+use super::evidence::{
+    Evidence, gossip, names, observers, reach_age_ms, schema_disagreement, serving_mode, shows_up, status,
+    unexpected_unreachable,
+};
+use super::heard::{Gate, Heard, Need, View};
+use super::model::{Expect, Job};
+use super::rules::{Frame, unreadable};
+use super::view::Answer;
+use crate::plan::model::{NodeIx, TargetIx};
+use crate::playbook::model::Check;
+use crate::topology::nodetool::{GossipView, InfoView, StatusView};
+use std::collections::BTreeSet;
+
+/// A command that nobody vouched for: so long must boot id and generation stay unchanged before the host counts
+/// as never gone (a dead node stays `UN` that long; lab: 18 to 40 s).
+pub const UNCHANGED_MS: Ms = 40_000;
+
+/// One poll of the gate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// These questions are open.
+    Open(Vec<Need>),
+    /// It does not hold, and why.
+    No(String),
+    /// It holds, and by what evidence.
+    Yes(String),
+}
+
+/// When the gate is asked, and how often it must hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    pub step: usize,
+    pub started: Ms,
+    pub poll: Ms,
+    pub stable: u32,
+}
+
+/// The terms of a host whose gate is asked now: in `wait-up`, or failed and perhaps back.
+pub fn terms(frame: &Frame, job: &Job, target: TargetIx) -> Option<Terms> {
+    let host = &job.hosts[target];
+    let plan = frame.plan;
+    if let Some(work) = host.working() {
+        let step = plan.steps.get(work.step)?;
+        let waits = step.kind == crate::playbook::model::StepKind::WaitUp
+            && matches!(work.stage, super::model::Stage::Running { .. });
+        return waits.then_some(Terms {
+            step: work.step,
+            started: work.started,
+            poll: step.poll_ms,
+            stable: step.stable,
+        });
+    }
+    // a failed host is asked seldom: it costs its observers a JVM each
+    let ended = host.ended_at.filter(|_| host.unproved)?;
+    let poll = plan.poll_ms.max(30_000).min(plan.blocked_timeout_ms.max(1));
+    Some(Terms { step: usize::MAX, started: ended, poll, stable: 3 })
+}
+
+/// Judges all gates that are asked now, after something was heard.
+pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
+    for target in 0..job.hosts.len() {
+        let Some(terms) = terms(frame, job, target) else { continue };
+        match judge(frame, job, view, target, terms, now) {
+            Verdict::Open(_) => {}
+            Verdict::No(why) => set(view, target, terms.step, now, 0, why),
+            Verdict::Yes(why) => {
+                let held = current(view, target, terms).held + 1;
+                set(view, target, terms.step, now, held, why);
+            }
+        }
+    }
+}
+
+fn set(view: &mut View, target: TargetIx, step: usize, evaluated: Ms, held: u32, verdict: String) {
+    view.gates.insert(target, Gate { step, evaluated, held, verdict });
+}
+
+/// The gate's state for this step of this host; a step before it, or an earlier attempt, does not count.
+pub(super) fn current(view: &View, target: TargetIx, terms: Terms) -> Gate {
+    match view.gates.get(&target) {
+        Some(gate) if gate.step == terms.step && gate.evaluated >= terms.started => gate.clone(),
+        _ => Gate { step: terms.step, ..Gate::default() },
+    }
+}
+
+/// When the next poll may be asked.
+pub(super) fn due(gate: &Gate, terms: Terms) -> Ms {
+    if gate.evaluated == 0 { terms.started } else { gate.evaluated + terms.poll }
+}
+
+pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Verdict {
+    let gate = current(view, target, terms);
+    let poll = Poll {
+        frame,
+        job,
+        view,
+        node: frame.plan.hosts[target].node,
+        expect: job.hosts[target].expect,
+        target,
+        since: if gate.evaluated == 0 { terms.started } else { gate.evaluated + 1 },
+        started: terms.started,
+    };
+    let mut evidence = Evidence::new(frame, view, now, terms.poll);
+    match poll.run(&mut evidence) {
+        Ok(Some(proof)) => Verdict::Yes(proof),
+        Ok(None) => Verdict::Open(evidence.needs),
+        Err(why) => Verdict::No(why),
+    }
+}
+
+struct Poll<'a> {
+    frame: &'a Frame<'a>,
+    job: &'a Job,
+    view: &'a View,
+    node: NodeIx,
+    target: TargetIx,
+    expect: Expect,
+    /// Answers count when asked at or after this.
+    since: Ms,
+    started: Ms,
+}
+
+/// `Ok(None)`: something is still to be asked.
+type Part<T> = Result<Option<T>, String>;
+
+impl Poll<'_> {
+    fn run(&self, evidence: &mut Evidence) -> Part<String> {
+        let Some(boot) = self.boot(evidence)? else { return Ok(None) };
+        let Some(()) = self.mode(evidence)? else { return Ok(None) };
+        // from here on everything at once
+        let reach = self.reach(evidence)?;
+        let observers = observers(self.frame, self.job, self.view, self.node, evidence.now);
+        let alone = self.frame.plan.nodes.len() == 1;
+        if observers.is_empty() && !alone {
+            return Err("no observer is left to ask".into());
+        }
+        let gossips = self.all(evidence, &observers, Question::Gossip, gossip)?;
+        let views = self.all(evidence, &observers, Question::Status, status)?;
+        let info = self.info(evidence)?;
+        let own = self.all(evidence, &[self.node], Question::Status, status)?;
+        let (Some(()), Some(gossips), Some(views), Some((info, asked)), Some(own)) = (reach, gossips, views, info, own) else {
+            return Ok(None);
+        };
+        let seen = self.seen_up(&observers, &views)?;
+        self.own_view(&own[0].1, &views)?;
+        self.schema(&gossips, &views)?;
+        let proof = self.restart(&boot, &gossips, (&info, asked), evidence.now)?;
+        let open = if info.native_transport { "CQL open" } else { "CQL closed, as before" };
+        Ok(Some(format!("UN {seen}, its own view complete, {open}, {proof}")))
+    }
+
+    /// A host nobody can ssh to has not passed, whatever gossip says.
+    fn boot(&self, evidence: &mut Evidence) -> Part<String> {
+        let Some(heard) = evidence.read(self.node, Question::BootId, self.since) else { return Ok(None) };
+        let Answer::BootId(boot) = &heard.answer else { return Err(unreadable(&heard.answer)) };
+        if self.expect.reboot && self.frame.rules.prove_the_restart && self.before().boot_id.as_ref() == Some(boot) {
+            return Err("its boot id is the one from before: it has not rebooted".into());
+        }
+        Ok(Some(boot.clone()))
+    }
+
+    fn mode(&self, evidence: &mut Evidence) -> Part<()> {
+        let Some(heard) = evidence.read(self.node, Question::Mode, self.since) else { return Ok(None) };
+        match &heard.answer {
+            Answer::Mode(mode) if serving_mode(mode) => Ok(Some(())),
+            Answer::Mode(mode) => Err(format!("it says `Mode: {mode}`")),
+            other => Err(unreadable(other)),
+        }
+    }
+
+    /// Whom can the returned host not reach? Only nodes that are out or down may be named.
+    fn reach(&self, evidence: &mut Evidence) -> Part<()> {
+        let slowest = 10_000;
+        let oldest = reach_age_ms(self.frame.conflicts.neighbours(self.node).len(), slowest);
+        let Some(heard) = evidence.read_within(self.node, Question::Describe, self.started, oldest) else {
+            return Ok(None);
+        };
+        let Some(named) = unexpected_unreachable(self.frame, heard) else {
+            return self.ask_again(evidence, heard, unreadable(&heard.answer));
+        };
+        let down = self.down_at_observers(evidence.now);
+        let cut: Vec<NodeIx> = named.into_iter().filter(|node| *node != self.node && !down.contains(node)).collect();
+        if cut.is_empty() || !self.frame.rules.count_cuts {
+            return Ok(Some(()));
+        }
+        self.ask_again(evidence, heard, format!("it cannot reach {}", names(self.frame, cut)))
+    }
+
+    /// A bad answer from an earlier poll is asked again, one from this poll fails it.
+    fn ask_again(&self, evidence: &mut Evidence, heard: &Heard, why: String) -> Part<()> {
+        if heard.asked >= self.since {
+            return Err(why);
+        }
+        evidence.again(self.node, Question::Describe);
+        Ok(None)
+    }
+
+    fn down_at_observers(&self, now: Ms) -> BTreeSet<NodeIx> {
+        let chosen = observers(self.frame, self.job, self.view, self.node, now);
+        let heard = chosen.iter().filter_map(|node| self.view.heard(*node, Question::Status));
+        let views: Vec<&StatusView> = heard.filter_map(status).collect();
+        let nodes = 0..self.frame.plan.nodes.len();
+        nodes.filter(|node| views.iter().any(|view| !shows_up(self.frame, view, *node))).collect()
+    }
+
+    fn info(&self, evidence: &mut Evidence) -> Part<(InfoView, Ms)> {
+        let Some(heard) = evidence.read(self.node, Question::Info, self.since) else { return Ok(None) };
+        let Answer::Info(info) = &heard.answer else { return Err(unreadable(&heard.answer)) };
+        let asked = heard.asked;
+        let wanted = self.before().transport.unwrap_or(true)
+            || self.frame.plan.checks_each_host.contains(&Check::NativeTransport);
+        if wanted && !info.native_transport {
+            return Err("its native transport (CQL) is not open yet".into());
+        }
+        if !info.gossip {
+            return Err("its gossip is off".into());
+        }
+        Ok(Some((info.as_ref().clone(), asked)))
+    }
+
+    /// The same question of several nodes; all must be readable.
+    fn all<'v, T: Clone>(
+        &self,
+        evidence: &mut Evidence<'v>,
+        nodes: &[NodeIx],
+        question: Question,
+        open: impl Fn(&'v Heard) -> Option<&'v T>,
+    ) -> Part<Vec<(NodeIx, &'v T)>> {
+        let mut answers = Vec::new();
+        for node in nodes {
+            let Some(heard) = evidence.read(*node, question, self.since) else { continue };
+            match open(heard) {
+                Some(answer) => answers.push((*node, answer)),
+                None => return Err(format!("{}: {}", self.frame.address(*node), unreadable(&heard.answer))),
+            }
+        }
+        Ok((answers.len() == nodes.len()).then_some(answers))
+    }
+
+    fn seen_up(&self, observers: &[NodeIx], views: &[(NodeIx, &StatusView)]) -> Result<String, String> {
+        let address = self.frame.address(self.node);
+        for (observer, view) in views {
+            match view.rows.get(&address) {
+                Some(row) if row.up_normal() => {}
+                Some(row) => {
+                    let state = format!("{:?}, {:?}", row.liveness, row.movement).to_lowercase();
+                    return Err(format!("{} shows it {state}", self.frame.address(*observer)));
+                }
+                None => return Err(format!("{} does not show it", self.frame.address(*observer))),
+            }
+        }
+        if self.frame.plan.checks_each_host.contains(&Check::AllUp) {
+            self.all_up(views)?;
+        }
+        Ok(match observers.len() {
+            0 => "by itself, the only node".into(),
+            _ => format!("at {}", names(self.frame, observers.iter().copied())),
+        })
+    }
+
+    fn all_up(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        let out = self.job.out_nodes(self.frame.plan);
+        for node in (0..self.frame.plan.nodes.len()).filter(|node| !out.contains(node)) {
+            if let Some((by, _)) = views.iter().find(|(_, view)| !shows_up(self.frame, view, node)) {
+                let (node, by) = (self.frame.address(node), self.frame.address(*by));
+                return Err(format!("all-up: {node} is not UN at {by}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A real outage came from a node that was seen up but saw nobody (Wikimedia, 2023).
+    fn own_view(&self, own: &StatusView, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        let out = self.job.out_nodes(self.frame.plan);
+        let missing: Vec<NodeIx> = (0..self.frame.plan.nodes.len())
+            .filter(|node| *node == self.node || !out.contains(node))
+            .filter(|node| views.iter().any(|(_, view)| shows_up(self.frame, view, *node)))
+            .filter(|node| !shows_up(self.frame, own, *node))
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("it does not see {} up", names(self.frame, missing))) }
+    }
+
+    fn schema(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        let out = self.job.out_nodes(self.frame.plan);
+        for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
+            let nodes = 0..self.frame.plan.nodes.len();
+            let live = nodes.filter(|node| *node == self.node || !out.contains(node));
+            let live = live.filter(|node| shows_up(self.frame, view, *node)).collect();
+            if let Some(why) = schema_disagreement(self.frame, gossip, &live) {
+                return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
+            }
+        }
+        Ok(())
+    }
+
+    fn before(&self) -> super::event::Baseline {
+        self.job.hosts[self.target].baseline.clone().unwrap_or_default()
+    }
+
+    /// Proof of restart: another boot id and a higher generation; or a higher generation and a short uptime
+    /// (a generation alone also rises with `enablegossip`).
+    fn restart(
+        &self,
+        boot: &str,
+        gossips: &[(NodeIx, &GossipView)],
+        (info, asked): (&InfoView, Ms),
+        now: Ms,
+    ) -> Result<String, String> {
+        let before = self.before();
+        if !self.frame.rules.prove_the_restart || self.job.hosts[self.target].baseline.is_none() {
+            return Ok("no restart to prove".into());
+        }
+        let address = self.frame.address(self.node);
+        let generation = before.generation.unwrap_or(u64::MAX);
+        let seen = gossips.iter().map(|(_, view)| view.nodes.get(&address).map_or(0, |state| state.generation));
+        let newer = seen.min().unwrap_or(info.generation) > generation;
+        let rebooted = before.boot_id.as_deref() != Some(boot);
+        // counted to the asking: a process from before the step is at least so old
+        let age = asked.saturating_sub(self.expect.since.unwrap_or(asked)) / 1000;
+        let young = info.uptime_s < age;
+        let required = self.frame.plan.checks_each_host.contains(&Check::Restarted);
+        if self.expect.reboot || rebooted {
+            return match newer {
+                true => Ok("another boot id, generation newer".into()),
+                false => Err("it rebooted, and its gossip generation is still the old one at the observers".into()),
+            };
+        }
+        if self.expect.restart || newer || required {
+            return match (newer, young) {
+                (true, true) => Ok(format!("generation newer, up for {} s", info.uptime_s)),
+                (false, _) => Err("its gossip generation is the one from before: it has not restarted".into()),
+                (_, false) => Err(format!("its process is {} s old: it has not restarted", info.uptime_s)),
+            };
+        }
+        let quiet = now.saturating_sub(self.expect.unknown_until.unwrap_or(now));
+        match self.expect.unknown_until.is_none() || quiet >= UNCHANGED_MS {
+            true => Ok("boot id and generation unchanged".into()),
+            false => Err(format!(
+                "boot id and generation unchanged for {} s of {} s; what the command takes down is unknown",
+                quiet / 1000,
+                UNCHANGED_MS / 1000
+            )),
+        }
+    }
+}

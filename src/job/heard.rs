@@ -1,0 +1,111 @@
+//! `View`: the newest answer per (node, question), with the time it was asked, and how often in a row
+//! each gate held. Empty after a restart, and empty means unknown.
+
+use super::event::{Asked, Ms, Question};
+use super::view::{Answer, Task};
+use crate::plan::model::{NodeIx, TargetIx};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    heard: BTreeMap<Asked, Heard>,
+    asking: BTreeMap<Asked, Asking>,
+    pub gates: BTreeMap<TargetIx, Gate>,
+    /// Nodes that did not answer as observers, and when.
+    silent: BTreeMap<NodeIx, Ms>,
+    /// Tasks that were told to end.
+    pub ending: BTreeSet<Task>,
+    /// Schema versions under which ring and replication were read and found unchanged.
+    pub schema_confirmed: BTreeSet<String>,
+    /// What differs from the plan, once something does.
+    pub drift: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    pub answer: Answer,
+    pub asked: Ms,
+    pub at: Ms,
+    /// Nodes that were out at any time between the asking and the answer: it says nothing of them.
+    pub out: BTreeSet<NodeIx>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Asking {
+    asked: Ms,
+    out: BTreeSet<NodeIx>,
+}
+
+/// How often in a row the gate of a host held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    /// The step for which it is asked; another step begins anew.
+    pub step: usize,
+    /// Only answers asked after this count for the next poll.
+    pub evaluated: Ms,
+    pub held: u32,
+    /// What was last found, for the reader.
+    pub verdict: String,
+}
+
+/// A silent node is tried again as an observer after so long.
+const SILENCE_MS: Ms = 60_000;
+
+impl View {
+    pub(super) fn asking(&mut self, asked: Asked, now: Ms, out: BTreeSet<NodeIx>) {
+        self.asking.insert(asked, Asking { asked: now, out });
+    }
+
+    pub(super) fn answered(&mut self, key: Asked, answer: Answer, asked: Ms, at: Ms, out: BTreeSet<NodeIx>) {
+        let mut out = out;
+        if let Some(asking) = self.asking.remove(&key) {
+            out.extend(asking.out);
+        }
+        if matches!(key.1, Question::Status | Question::Gossip) {
+            match answer {
+                Answer::Unreadable(_) => drop(self.silent.insert(key.0, at)),
+                _ => drop(self.silent.remove(&key.0)),
+            }
+        }
+        // an answer that overtook a newer one is dropped
+        if self.heard.get(&key).is_none_or(|heard| heard.asked <= asked) {
+            self.heard.insert(key, Heard { answer, asked, at, out });
+        }
+    }
+
+    pub fn heard(&self, node: NodeIx, question: Question) -> Option<&Heard> {
+        self.heard.get(&(node, question))
+    }
+
+    /// When the question that is now on its way was asked.
+    pub fn asked_at(&self, asked: Asked) -> Option<Ms> {
+        self.asking.get(&asked).map(|asking| asking.asked)
+    }
+
+    pub fn silent(&self, node: NodeIx, now: Ms) -> bool {
+        self.silent.get(&node).is_some_and(|at| now < at + SILENCE_MS)
+    }
+}
+
+/// A question that must be answered before something can be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    pub asked: Asked,
+    /// An answer asked before this does not count.
+    pub since: Ms,
+    /// Do not ask again sooner than this after the last answer.
+    pub poll: Ms,
+}
+
+impl Need {
+    /// When the question may be put: `None` while an answer that will count is on its way.
+    pub fn due(&self, view: &View, now: Ms) -> Option<Ms> {
+        if view.asked_at(self.asked).is_some() {
+            return None;
+        }
+        match view.heard(self.asked.0, self.asked.1) {
+            Some(heard) if heard.asked >= self.since => Some((heard.at + self.poll).max(now)),
+            _ => Some(now),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `Job`: the fold of the journal. Nothing here was heard from the cluster; that is `View`.
+
+use super::event::{Baseline, End, Ms, Outcome, Stop};
+use crate::playbook::model::TakesDown;
+use crate::plan::model::{NodeIx, Plan, TargetIx};
+use std::collections::BTreeSet;
+
+/// One run: what was intended, started, ended, resolved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Job {
+    /// How often a process took the run up; 0: never.
+    pub session: u32,
+    pub session_at: Ms,
+    pub checked: bool,
+    pub setup: Vec<SetupState>,
+    pub hosts: Vec<HostState>,
+    pub stopping: Option<Stop>,
+    pub ended: Option<Outcome>,
+    /// Hosts opened in this session (`--stop-after` counts these).
+    pub opened: u32,
+    /// When a host last opened or ended: `blocked-timeout` counts from here.
+    pub progress_at: Ms,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SetupState {
+    #[default]
+    Pending,
+    Running {
+        since: Ms,
+    },
+    Succeeded,
+    Failed {
+        end: End,
+    },
+    Undoing {
+        since: Ms,
+    },
+    Undone,
+    UndoFailed {
+        end: End,
+    },
+}
+
+/// One host under work.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostState {
+    pub phase: Phase,
+    /// Kept until the gate passes, over every attempt and resume.
+    pub baseline: Option<Baseline>,
+    /// A disruptive step was started, and no gate has passed since.
+    pub disrupted: bool,
+    pub expect: Expect,
+    pub opened_at: Option<Ms>,
+    pub ended_at: Option<Ms>,
+    /// Failed, lost or skipped after it was opened, and its gate has not passed since.
+    pub unproved: bool,
+    /// `--skip`: no longer counted in `max-failures`.
+    pub settled: bool,
+    /// Attempts at the current step so far.
+    pub attempts: u32,
+}
+
+/// What must be proved before the host counts as back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    pub reboot: bool,
+    pub restart: bool,
+    /// Start of the first disruptive step: a new process is younger than this.
+    pub since: Option<Ms>,
+    /// End of the last command that nobody vouched for.
+    pub unknown_until: Option<Ms>,
+}
+
+impl Expect {
+    pub(super) fn add(&mut self, takes: TakesDown, at: Ms) {
+        match takes {
+            TakesDown::Nothing => return,
+            TakesDown::Restart => self.restart = true,
+            TakesDown::Reboot => self.reboot = true,
+            TakesDown::Unknown => self.unknown_until = Some(at),
+        }
+        self.since.get_or_insert(at);
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Phase {
+    #[default]
+    Waiting,
+    Working(Work),
+    Settling {
+        since: Ms,
+    },
+    Done,
+    Failed {
+        step: usize,
+        because: String,
+    },
+    Lost {
+        step: usize,
+        because: String,
+    },
+    Skipped {
+        because: String,
+    },
+}
+
+/// Where a host stands in its chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    pub step: usize,
+    pub attempt: u32,
+    pub stage: Stage,
+    /// When this stage began.
+    pub since: Ms,
+    /// When the step was started.
+    pub started: Ms,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// To be started (`step` may be the chain's end: then the host is through).
+    Ready,
+    /// A person asked for another attempt: is it perhaps done already?
+    Again,
+    /// Started; its process may not exist yet.
+    Running { pid: Option<u32> },
+    /// The process ended; what makes the step succeed is still to be seen.
+    Ended { end: End },
+    /// The outcome of the command is unknown: proof is sought.
+    Doubt { end: End },
+    /// The probe of a lost step runs.
+    Probing { end: End },
+    /// The probe ended.
+    Probed { end: End, probe: End },
+}
+
+impl HostState {
+    pub fn working(&self) -> Option<&Work> {
+        match &self.phase {
+            Phase::Working(work) => Some(work),
+            _ => None,
+        }
+    }
+
+    /// Is it in work: from its first step to the end of its grace?
+    pub fn in_work(&self) -> bool {
+        matches!(self.phase, Phase::Working(_) | Phase::Settling { .. })
+    }
+
+    /// Does it hold its conflicts and its slot?
+    pub fn out(&self) -> bool {
+        self.in_work() || self.unproved
+    }
+
+    /// Nothing more is done with it in this session.
+    pub fn ended(&self) -> bool {
+        matches!(self.phase, Phase::Done | Phase::Failed { .. } | Phase::Lost { .. } | Phase::Skipped { .. })
+    }
+
+    /// Failed, lost or in doubt, and not settled by the operator.
+    pub fn counts_as_failure(&self) -> bool {
+        let failed = match &self.phase {
+            Phase::Failed { .. } | Phase::Lost { .. } => true,
+            Phase::Working(work) => {
+                matches!(work.stage, Stage::Doubt { .. } | Stage::Probing { .. } | Stage::Probed { .. })
+            }
+            _ => false,
+        };
+        failed && !self.settled
+    }
+}
+
+impl Job {
+    /// A run that nobody has taken up.
+    pub fn new(plan: &Plan) -> Self {
+        Job {
+            setup: vec![SetupState::Pending; plan.setup.len()],
+            hosts: vec![HostState::default(); plan.hosts.len()],
+            ..Job::default()
+        }
+    }
+
+    /// Nodes that rollbook took out and has not proved back.
+    pub fn out_nodes(&self, plan: &Plan) -> BTreeSet<NodeIx> {
+        self.out_targets().map(|target| plan.hosts[target].node).collect()
+    }
+
+    pub fn out_targets(&self) -> impl Iterator<Item = TargetIx> + '_ {
+        self.hosts.iter().enumerate().filter(|(_, host)| host.out()).map(|(target, _)| target)
+    }
+
+    pub fn failures(&self) -> u32 {
+        self.hosts.iter().filter(|host| host.counts_as_failure()).count() as u32
+    }
+
+    pub fn killed(&self) -> bool {
+        matches!(self.stopping, Some(Stop::Killed { .. }))
+    }
+}

@@ -1,0 +1,78 @@
+//! What the world says: into the view (what was heard) and into events (what has become true).
+
+use super::event::{Event, Ms, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::heard::View;
+use super::model::{Job, SetupState, Stage};
+use super::rules::Frame;
+use super::view::{Input, Task, Told};
+use super::{gate, open};
+
+/// Takes one input into the view. The job is the one before the input's own events.
+pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms) {
+    match input {
+        Input::Asking { node, question } => view.asking((*node, *question), now, job.out_nodes(frame.plan)),
+        Input::Ending { task } => drop(view.ending.insert(*task)),
+        Input::Ended { task, .. } => drop(view.ending.remove(task)),
+        Input::Answered { node, question, answer, asked, at } => {
+            open::take_shape(frame, view, answer);
+            view.answered((*node, *question), answer.clone(), *asked, *at, job.out_nodes(frame.plan));
+            if !frame.calm {
+                gate::observe(frame, job, view, now);
+            }
+        }
+        Input::Spawned { .. } | Input::Told(_) | Input::Woke => {}
+    }
+}
+
+/// What has become true by one input. Whatever does not fit the job (an answer of an attempt long over) is no fact.
+pub fn facts(job: &Job, input: &Input, now: Ms) -> Vec<Event> {
+    let what = match input {
+        Input::Spawned { task: Task::Step { host, step, attempt }, pid } if running(job, *host, *step, *attempt) => {
+            What::Step { host: *host, step: *step, event: StepEvent::Spawned { attempt: *attempt, pid: *pid } }
+        }
+        Input::Ended { task, end } => match ended(job, *task, end) {
+            Some(what) => what,
+            None => return vec![],
+        },
+        Input::Told(told) => match told_to(job, told) {
+            Some(why) => What::Run(RunEvent::Stopping { why }),
+            None => return vec![],
+        },
+        _ => return vec![],
+    };
+    vec![Event { at: now, what }]
+}
+
+fn running(job: &Job, host: usize, step: usize, attempt: u32) -> bool {
+    let work = job.hosts.get(host).and_then(|state| state.working());
+    work.is_some_and(|work| {
+        work.step == step && work.attempt == attempt && matches!(work.stage, Stage::Running { .. })
+    })
+}
+
+fn ended(job: &Job, task: Task, end: &super::event::End) -> Option<What> {
+    let end = end.clone();
+    match task {
+        Task::Step { host, step, attempt } => running(job, host, step, attempt)
+            .then_some(What::Step { host, step, event: StepEvent::Ended { attempt, end } }),
+        Task::Probe { host, step, attempt } => {
+            let work = job.hosts.get(host)?.working()?;
+            (work.step == step && matches!(work.stage, Stage::Probing { .. }))
+                .then_some(What::Step { host, step, event: StepEvent::Probed { attempt, end } })
+        }
+        Task::Setup { index } => matches!(job.setup.get(index)?, SetupState::Running { .. })
+            .then_some(What::Setup { index, event: SetupEvent::Ended { end } }),
+        Task::Undo { index } => matches!(job.setup.get(index)?, SetupState::Undoing { .. })
+            .then_some(What::Setup { index, event: SetupEvent::UndoEnded { end } }),
+    }
+}
+
+fn told_to(job: &Job, told: &Told) -> Option<Stop> {
+    if job.ended.is_some() {
+        return None;
+    }
+    match told {
+        Told::Stop { by } => job.stopping.is_none().then(|| Stop::Asked { by: by.clone() }),
+        Told::Kill { by } => (!job.killed()).then(|| Stop::Killed { by: by.clone() }),
+    }
+}

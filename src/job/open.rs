@@ -1,0 +1,269 @@
+//! Which host may open next. First what the journal alone decides (slots, data centres, racks, conflicts),
+//! then what was heard (`takeout`).
+
+use super::decide::Desk;
+use super::event::{HostEvent, Question, RunEvent, StepEvent, Stop};
+use super::evidence::{gossip, observers, status};
+use super::heard::Need;
+use super::model::{Job, Phase};
+use super::rules::Frame;
+use super::takeout::{self, Takeout};
+use super::view::{Action, Answer};
+use super::{advance, takeout::membership_drift};
+use crate::plan::model::{NodeIx, TargetIx};
+use crate::playbook::model::DatacenterOrder;
+use std::collections::BTreeSet;
+
+/// So many candidates are looked at side by side; more would only wear the nodes out with questions.
+const CANDIDATES: usize = 32;
+
+/// Why a host that waits does not open, by the journal alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// All slots are taken (`max-hosts`).
+    Slots(u32),
+    /// An earlier data centre is not finished.
+    Datacenter(String),
+    /// The rack before is not finished.
+    Rack(String),
+    /// It conflicts with a host that is out.
+    Conflict(NodeIx),
+}
+
+impl Hold {
+    pub fn words(&self, frame: &Frame, node: NodeIx) -> String {
+        match self {
+            Hold::Slots(limit) => format!("`max-hosts` {limit}: every slot is taken"),
+            Hold::Datacenter(name) => format!("data centre {name} comes first"),
+            Hold::Rack(name) => format!("rack {name} is finished before the next opens"),
+            Hold::Conflict(other) => frame.conflicts.why(node, *other),
+        }
+    }
+}
+
+pub(super) fn hosts(desk: &mut Desk) {
+    if let Some(why) = must_stop(desk) {
+        return desk.run(RunEvent::Stopping { why });
+    }
+    let job = desk.job;
+    if job.failures() > desk.frame.plan.max_failures || !job.hosts.iter().any(|host| host.phase == Phase::Waiting) {
+        return;
+    }
+    if !shape_known(desk) {
+        return give_up_blocked(desk, vec![]);
+    }
+    let mut round = Round::new(desk.frame, job);
+    let mut blocked = Vec::new();
+    for target in 0..job.hosts.len() {
+        if job.hosts[target].phase != Phase::Waiting {
+            continue;
+        }
+        if round.full() {
+            break;
+        }
+        if let Some(hold) = round.hold(target) {
+            let foreign = round.held_by_the_unproved(&hold);
+            if foreign {
+                blocked.push((target, hold.words(desk.frame, desk.frame.plan.hosts[target].node)));
+                round.blocked.insert(target);
+            }
+            continue;
+        }
+        match takeout::judge(desk.frame, job, desk.view, desk.frame.plan.hosts[target].node, desk.now) {
+            Takeout::Ready(baseline) => return open(desk, target, baseline),
+            Takeout::Open(needs) => {
+                desk.ask(&needs);
+                blocked.push((target, "its neighbours did not answer".into()));
+                round.reserve(target);
+            }
+            Takeout::Blocked { why, needs } => {
+                desk.ask(&needs);
+                blocked.push((target, why));
+                round.blocked.insert(target);
+            }
+        }
+    }
+    give_up_blocked(desk, blocked);
+}
+
+fn open(desk: &mut Desk, target: TargetIx, baseline: super::event::Baseline) {
+    desk.host(target, HostEvent::Opened);
+    let Some(first) = desk.frame.plan.steps.first() else { return };
+    if !first.disruptive() {
+        return;
+    }
+    desk.host(target, HostEvent::Baseline(baseline));
+    desk.step(target, 0, StepEvent::Started { attempt: 1 });
+    if advance::has_process(desk.frame, 0) {
+        desk.act(Action::Spawn(super::view::Task::Step { host: target, step: 0, attempt: 1 }));
+    }
+}
+
+/// Limits and drift, in the order of their weight.
+fn must_stop(desk: &Desk) -> Option<Stop> {
+    let plan = desk.frame.plan;
+    let settled = |host: &super::model::HostState| host.settled;
+    let failed = |phase: &Phase| matches!(phase, Phase::Failed { .. } | Phase::Lost { .. });
+    let failures = desk.job.hosts.iter().filter(|host| failed(&host.phase) && !settled(host)).count() as u32;
+    if failures > plan.max_failures {
+        return Some(Stop::Failures { failed: failures, allowed: plan.max_failures });
+    }
+    let differences = drift(desk);
+    if !differences.is_empty() {
+        return Some(Stop::Drift { differences });
+    }
+    let waiting = desk.job.hosts.iter().any(|host| host.phase == Phase::Waiting);
+    plan.stop_after.filter(|hosts| desk.job.opened >= *hosts && waiting).map(|hosts| Stop::After { hosts })
+}
+
+fn drift(desk: &Desk) -> Vec<String> {
+    if desk.frame.calm || !desk.view.drift.is_empty() {
+        return desk.view.drift.clone();
+    }
+    let witnesses = observers(desk.frame, desk.job, desk.view, NodeIx::MAX, desk.now);
+    let heard = witnesses.iter().filter_map(|node| desk.view.heard(*node, Question::Status));
+    let found: BTreeSet<String> =
+        heard.filter_map(status).flat_map(|view| membership_drift(desk.frame, view)).collect();
+    found.into_iter().collect()
+}
+
+/// Ring and replication are read again when a schema version appears under which they were not read yet.
+fn shape_known(desk: &mut Desk) -> bool {
+    if desk.frame.calm || !desk.frame.disruptive {
+        return true;
+    }
+    let witnesses = observers(desk.frame, desk.job, desk.view, NodeIx::MAX, desk.now);
+    let Some(first) = witnesses.first().copied() else { return true };
+    let heard = witnesses.iter().filter_map(|node| desk.view.heard(*node, Question::Gossip)).filter_map(gossip);
+    let versions: BTreeSet<&String> =
+        heard.flat_map(|view| view.nodes.values()).filter_map(|state| state.schema.as_ref()).collect();
+    if !desk.view.schema_confirmed.is_empty() && versions.iter().all(|id| desk.view.schema_confirmed.contains(*id)) {
+        return true;
+    }
+    let newest = witnesses.iter().filter_map(|node| desk.view.heard(*node, Question::Gossip)).map(|heard| heard.asked);
+    let poll = desk.frame.plan.poll_ms.max(5_000);
+    let since = newest.max().unwrap_or(0).max(desk.job.session_at);
+    desk.ask(&[Need { asked: (first, Question::Shape), since, poll }]);
+    false
+}
+
+/// Called when ring and replication were read anew.
+pub(super) fn take_shape(frame: &Frame, view: &mut super::heard::View, answer: &Answer) {
+    let Answer::Shape(shape) = answer else { return };
+    let differences = crate::plan::drift::differences(frame.plan, &shape.topology);
+    match differences.is_empty() {
+        true => view.schema_confirmed.extend(shape.schema_ids.iter().cloned()),
+        false => view.drift = differences,
+    }
+}
+
+/// When nobody is in work and nothing has moved for `blocked-timeout`, those that cannot start are skipped.
+fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, String)>) {
+    if !desk.decision.events.is_empty() || desk.job.hosts.iter().any(|host| host.in_work()) {
+        return;
+    }
+    let end = desk.job.progress_at + desk.frame.plan.blocked_timeout_ms;
+    if desk.now < end {
+        return desk.decision.wake(end);
+    }
+    let reasons: std::collections::BTreeMap<TargetIx, String> = blocked.into_iter().collect();
+    // only those whose own obstacle is known, unless that is nobody: then the run would never end
+    let known = !reasons.is_empty();
+    for target in 0..desk.job.hosts.len() {
+        if desk.job.hosts[target].phase != Phase::Waiting || (known && !reasons.contains_key(&target)) {
+            continue;
+        }
+        let why = reasons.get(&target).map_or("no observer could say what the cluster is", String::as_str);
+        desk.host(target, HostEvent::Skipped { because: format!("blocked: {why}") });
+    }
+}
+
+/// One look over the hosts that wait.
+pub struct Round<'a> {
+    frame: &'a Frame<'a>,
+    job: &'a Job,
+    out: BTreeSet<NodeIx>,
+    /// Candidates before this one: they hold their conflicts among the candidates.
+    reserved: BTreeSet<NodeIx>,
+    /// Waiting hosts that only failed or foreign-down hosts hold back: they do not hold their rack.
+    pub blocked: BTreeSet<TargetIx>,
+}
+
+impl<'a> Round<'a> {
+    pub fn new(frame: &'a Frame<'a>, job: &'a Job) -> Self {
+        Round { frame, job, out: job.out_nodes(frame.plan), reserved: BTreeSet::new(), blocked: BTreeSet::new() }
+    }
+
+    fn full(&self) -> bool {
+        self.reserved.len() >= CANDIDATES
+    }
+
+    fn reserve(&mut self, target: TargetIx) {
+        self.reserved.insert(self.frame.plan.hosts[target].node);
+    }
+
+    /// What the journal alone says against opening this host.
+    pub fn hold(&self, target: TargetIx) -> Option<Hold> {
+        let plan = self.frame.plan;
+        let node = plan.hosts[target].node;
+        let taken = (self.out.len() + self.reserved.len()) as u32;
+        let conflict = self.out.iter().chain(&self.reserved).find(|out| self.frame.conflicts.exclude_each_other(node, **out));
+        if let Some(other) = conflict {
+            return Some(Hold::Conflict(*other));
+        }
+        if let Some(limit) = plan.max_hosts.filter(|limit| taken >= *limit) {
+            return Some(Hold::Slots(limit));
+        }
+        self.datacenter_before(node).or_else(|| self.rack_before(node))
+    }
+
+    /// The next data centre opens when the one before has no host in work, failed, lost or in doubt, nor waiting.
+    fn datacenter_before(&self, node: NodeIx) -> Option<Hold> {
+        let plan = self.frame.plan;
+        if plan.datacenter_order == DatacenterOrder::Parallel {
+            return None;
+        }
+        let mine = &plan.nodes[node].datacenter;
+        let before = plan.datacenters.iter().take_while(|datacenter| datacenter.name != *mine);
+        let busy = |name: &String| {
+            self.of(|at| at.datacenter == *name).any(|target| {
+                let host = &self.job.hosts[target];
+                let waits = host.phase == Phase::Waiting && !self.blocked.contains(&target);
+                host.out() || waits || host.counts_as_failure()
+            })
+        };
+        before.map(|datacenter| &datacenter.name).find(|name| busy(name)).map(|name| Hold::Datacenter(name.clone()))
+    }
+
+    /// Only hosts of the first rack that still has waiting hosts may open: a free slot may stay idle.
+    fn rack_before(&self, node: NodeIx) -> Option<Hold> {
+        let mine = &self.frame.plan.nodes[node];
+        let datacenter = self.frame.plan.datacenters.iter().find(|at| at.name == mine.datacenter)?;
+        if !datacenter.rack_by_rack {
+            return None;
+        }
+        let waits = |rack: &String| {
+            let there = self.of(|at| at.datacenter == mine.datacenter && at.rack == *rack);
+            let mut waiting =
+                there.filter(|target| self.job.hosts[*target].phase == Phase::Waiting && !self.blocked.contains(target));
+            waiting.next().is_some()
+        };
+        let before = datacenter.racks.iter().take_while(|rack| **rack != mine.rack);
+        before.into_iter().find(|rack| waits(rack)).map(|rack| Hold::Rack(rack.clone()))
+    }
+
+    fn of(&self, test: impl Fn(&crate::plan::model::Node) -> bool) -> impl Iterator<Item = TargetIx> {
+        let hosts = self.frame.plan.hosts.iter().enumerate();
+        hosts.filter(move |(_, host)| test(&self.frame.plan.nodes[host.node])).map(|(target, _)| target)
+    }
+
+    /// Is it held back by a host that nobody works on any more?
+    fn held_by_the_unproved(&self, hold: &Hold) -> bool {
+        let Hold::Conflict(other) = hold else {
+            let in_work = self.job.hosts.iter().any(|host| host.in_work());
+            return !in_work && self.reserved.is_empty() && !matches!(hold, Hold::Rack(_));
+        };
+        self.frame.target_of.get(other).is_some_and(|target| !self.job.hosts[*target].in_work())
+            && !self.reserved.contains(other)
+    }
+}

@@ -1,0 +1,147 @@
+//! The machine in a calm world: every command takes one unit of time, every question has the good answer.
+//! Waves come out of it for the eye; execution never reads them.
+
+use super::apply::apply;
+use super::decide::{Decision, decide};
+use super::event::{Event, Ms, RunEvent, What};
+use super::heard::View;
+use super::model::{Job, Phase};
+use super::observe::{facts, observe};
+use super::open::{Hold, Round};
+use super::rules::Frame;
+use super::view::{Action, Input, Task};
+use crate::plan::model::{Plan, TargetIx, Wave, WaveHost};
+
+/// One unit: longer than any pause, so that hosts that may be out together end together.
+const UNIT: Ms = 1 << 40;
+
+/// The waves of a plan, with each host's reason for not being sooner. Limits of one session (`--stop-after`)
+/// are left aside: the plan shows the whole.
+pub fn waves(plan: &Plan) -> Vec<Wave> {
+    let whole = Plan { stop_after: None, ..plan.clone() };
+    let frame = Frame::calm(&whole);
+    let mut world = Calm { frame: &frame, job: Job::new(&whole), view: View::default(), now: 0 };
+    let mut waves: Vec<Wave> = Vec::new();
+    let mut because: Vec<Option<String>> = vec![None; plan.hosts.len()];
+    world.event(What::Run(RunEvent::Started { session: 1, plan: String::new(), reason: None, by: String::new() }));
+    while world.job.ended.is_none() {
+        let opened = world.settle();
+        if opened.is_empty() {
+            break;
+        }
+        let host = |target: TargetIx| {
+            let address = plan.nodes[plan.hosts[target].node].address;
+            WaveHost { target, address, because: because[target].clone() }
+        };
+        waves.push(Wave { hosts: opened.iter().map(|target| host(*target)).collect() });
+        world.reasons(&mut because);
+        world.next_unit(&opened);
+    }
+    waves
+}
+
+struct Calm<'a> {
+    frame: &'a Frame<'a>,
+    job: Job,
+    view: View,
+    now: Ms,
+}
+
+impl Calm<'_> {
+    fn event(&mut self, what: What) {
+        self.take(Decision { events: vec![Event { at: self.now, what }], ..Decision::default() });
+    }
+
+    fn take(&mut self, decision: Decision) {
+        for event in &decision.events {
+            let applied = apply(self.frame.plan, &mut self.job, event);
+            debug_assert_eq!(applied, Ok(()));
+        }
+    }
+
+    /// Decides until nothing new comes; setup steps end at once. Returns the hosts that opened.
+    fn settle(&mut self) -> Vec<TargetIx> {
+        let before: Vec<bool> = self.job.hosts.iter().map(|host| host.phase == Phase::Waiting).collect();
+        loop {
+            let decision = decide(self.frame, &self.job, &self.view, self.now);
+            if decision.is_empty() {
+                break;
+            }
+            let actions = decision.actions.clone();
+            self.take(decision);
+            for action in actions {
+                if let Action::Spawn(task @ (Task::Setup { .. } | Task::Undo { .. })) = action {
+                    self.end(task);
+                }
+            }
+        }
+        let opened = |target: &TargetIx| before[*target] && self.job.hosts[*target].phase != Phase::Waiting;
+        (0..before.len()).filter(opened).collect()
+    }
+
+    fn end(&mut self, task: Task) {
+        let step = match task {
+            Task::Step { step, .. } => self.frame.plan.steps[step].ok_exit.first().copied().unwrap_or(0),
+            _ => 0,
+        };
+        let input = Input::Ended { task, end: super::event::End::Exit { status: step } };
+        let events = facts(&self.job, &input, self.now);
+        observe(self.frame, &self.job, &mut self.view, &input, self.now);
+        self.take(Decision { events, ..Decision::default() });
+    }
+
+    /// Ends everything that runs, step by step, until all hosts of the unit are through; nothing opens meanwhile.
+    fn next_unit(&mut self, _opened: &[TargetIx]) {
+        self.now += UNIT;
+        loop {
+            let mut moved = false;
+            for host in 0..self.job.hosts.len() {
+                if let Some(task) = running(&self.job, host).filter(|(step, _)| super::advance::has_process(self.frame, *step)) {
+                    self.end(Task::Step { host, step: task.0, attempt: task.1 });
+                    moved = true;
+                }
+                moved |= self.advance(host);
+            }
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    /// One host goes on; the others, and those that wait, are not looked at.
+    fn advance(&mut self, host: TargetIx) -> bool {
+        if !self.job.hosts[host].in_work() {
+            return false;
+        }
+        let mut desk =
+            super::decide::Desk { frame: self.frame, job: &self.job, view: &self.view, now: self.now, decision: Decision::default() };
+        super::advance::host(&mut desk, host);
+        let decision = desk.decision;
+        let moved = !decision.events.is_empty();
+        self.take(decision);
+        moved
+    }
+
+    /// Why those that still wait did not open in this unit.
+    fn reasons(&self, because: &mut [Option<String>]) {
+        let round = Round::new(self.frame, &self.job);
+        for target in 0..because.len() {
+            if self.job.hosts[target].phase != Phase::Waiting {
+                continue;
+            }
+            let node = self.frame.plan.hosts[target].node;
+            if let Some(hold) = round.hold(target) {
+                because[target] = Some(hold.words(self.frame, node));
+                // the rack before is a matter of speed; a range shared with somebody in it says more
+                if matches!(hold, Hold::Rack(_)) && because[target].is_none() {
+                    because[target] = Some(hold.words(self.frame, node));
+                }
+            }
+        }
+    }
+}
+
+fn running(job: &Job, host: TargetIx) -> Option<(usize, u32)> {
+    let work = job.hosts[host].working()?;
+    matches!(work.stage, super::model::Stage::Running { .. }).then_some((work.step, work.attempt))
+}

@@ -1,0 +1,147 @@
+//! What the kind of a step can prove by itself, whatever the exit status said.
+
+use super::event::{Ms, Question};
+use super::evidence::{Evidence, gossip, observers, row, status};
+use super::heard::{Need, View};
+use super::model::Job;
+use super::rules::{Frame, unreadable};
+use super::view::Answer;
+use crate::plan::model::{NodeIx, TargetIx};
+use crate::playbook::model::StepKind;
+use crate::topology::nodetool::Liveness;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Proof {
+    Yes(String),
+    /// Not yet; ask again.
+    No {
+        why: String,
+        needs: Vec<Need>,
+    },
+    Open(Vec<Need>),
+    /// This kind proves nothing, or nobody is left to ask.
+    None,
+}
+
+/// `drain` by `Mode: DRAINED` (it exits 0 even when it failed), `stop` by the observers, `reboot` by another boot
+/// id, `start` and `restart` by a newer generation.
+pub(super) fn seek(
+    frame: &Frame,
+    job: &Job,
+    view: &View,
+    target: TargetIx,
+    kind: StepKind,
+    since: Ms,
+    evidence: &mut Evidence,
+) -> Proof {
+    let node = frame.plan.hosts[target].node;
+    let outcome = match kind {
+        StepKind::Drain => drained(evidence, node, since),
+        StepKind::Stop | StepKind::WaitDown => {
+            let observers = observers(frame, job, view, node, evidence.now);
+            if observers.is_empty() {
+                // an accepted outage, or the only node: nobody is left who could see it
+                return Proof::Yes("nobody is left to see it".into());
+            }
+            down(frame, evidence, &observers, node, since)
+        }
+        StepKind::Reboot => rebooted(job, evidence, target, node, since),
+        StepKind::Start | StepKind::Restart => {
+            let observers = observers(frame, job, view, node, evidence.now);
+            restarted(frame, job, evidence, &observers, target, since)
+        }
+        _ => return Proof::None,
+    };
+    match outcome {
+        Ok(Some(proof)) => Proof::Yes(proof),
+        Ok(None) => Proof::Open(std::mem::take(&mut evidence.needs)),
+        Err(why) => Proof::No { why, needs: std::mem::take(&mut evidence.needs) },
+    }
+}
+
+type Part = Result<Option<String>, String>;
+
+fn drained(evidence: &mut Evidence, node: NodeIx, since: Ms) -> Part {
+    let Some(heard) = evidence.read(node, Question::Mode, since) else { return Ok(None) };
+    match &heard.answer {
+        Answer::Mode(mode) if mode == "DRAINED" => Ok(Some("Mode: DRAINED".into())),
+        other => {
+            evidence.again(node, Question::Mode);
+            Err(match other {
+                Answer::Mode(mode) => format!("the node says `Mode: {mode}`, not DRAINED"),
+                _ => unreadable(other),
+            })
+        }
+    }
+}
+
+fn down(frame: &Frame, evidence: &mut Evidence, observers: &[NodeIx], node: NodeIx, since: Ms) -> Part {
+    let (mut seen, mut up) = (0, None);
+    for observer in observers {
+        let Some(heard) = evidence.read(*observer, Question::Status, since) else { continue };
+        let is_down = status(heard)
+            .and_then(|view| row(frame, view, node))
+            .is_some_and(|row| row.liveness == Liveness::Down);
+        if !is_down {
+            evidence.again(*observer, Question::Status);
+            up = Some(frame.address(*observer));
+        }
+        seen += 1;
+    }
+    match up {
+        Some(by) => Err(format!("{by} does not show it down")),
+        None => Ok((seen == observers.len()).then(|| "its peers see it down".into())),
+    }
+}
+
+fn rebooted(job: &Job, evidence: &mut Evidence, target: TargetIx, node: NodeIx, since: Ms) -> Part {
+    let before = job.hosts[target].baseline.as_ref().and_then(|baseline| baseline.boot_id.clone());
+    let Some(heard) = evidence.read(node, Question::BootId, since) else { return Ok(None) };
+    match (&heard.answer, before) {
+        (Answer::BootId(boot), Some(before)) if *boot != before => Ok(Some("another boot id".into())),
+        (Answer::BootId(_), _) => {
+            evidence.again(node, Question::BootId);
+            Err("its boot id is the one from before".into())
+        }
+        (other, _) => {
+            evidence.again(node, Question::BootId);
+            Err(unreadable(other))
+        }
+    }
+}
+
+fn restarted(
+    frame: &Frame,
+    job: &Job,
+    evidence: &mut Evidence,
+    observers: &[NodeIx],
+    target: TargetIx,
+    since: Ms,
+) -> Part {
+    let node = frame.plan.hosts[target].node;
+    let state = &job.hosts[target];
+    let generation = state.baseline.as_ref().and_then(|baseline| baseline.generation).unwrap_or(u64::MAX);
+    let mut seen = Vec::new();
+    for observer in observers {
+        let Some(heard) = evidence.read(*observer, Question::Gossip, since) else { continue };
+        let of = gossip(heard).and_then(|view| view.nodes.get(&frame.address(node)));
+        seen.push(of.map_or(0, |of| of.generation));
+    }
+    let Some(info) = evidence.read(node, Question::Info, since) else { return Ok(None) };
+    if seen.len() < observers.len() || seen.is_empty() {
+        return Ok(None);
+    }
+    let Answer::Info(view) = &info.answer else {
+        evidence.again(node, Question::Info);
+        return Err(unreadable(&info.answer));
+    };
+    let age = info.asked.saturating_sub(state.expect.since.unwrap_or(info.asked)) / 1000;
+    if seen.iter().all(|seen| *seen > generation) && view.uptime_s < age {
+        return Ok(Some("generation newer".into()));
+    }
+    for observer in observers {
+        evidence.again(*observer, Question::Gossip);
+    }
+    evidence.again(node, Question::Info);
+    Err("its gossip generation or its process is the one from before".into())
+}

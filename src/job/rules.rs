@@ -1,0 +1,106 @@
+//! The rules of safety as a value: the tests take one away and must see the proof fail.
+
+use super::view::Answer;
+use crate::plan::conflict::Conflicts;
+use crate::plan::model::{NodeIx, Plan, TargetIx};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// All true in every real run; a saboteur of the tests makes one false.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The host under work is never its own witness.
+    pub never_ask_the_host_itself: bool,
+    /// A node that is down occupies the ranges it replicates.
+    pub count_down_nodes: bool,
+    /// Nobody may name a co-replica as unreachable.
+    pub count_cuts: bool,
+    /// Nothing starts before the gate of the one before has passed.
+    pub wait_for_the_gate: bool,
+    /// An answer about liveness grows stale.
+    pub refuse_stale_answers: bool,
+    /// A restart is proved.
+    pub prove_the_restart: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            never_ask_the_host_itself: true,
+            count_down_nodes: true,
+            count_cuts: true,
+            wait_for_the_gate: true,
+            refuse_stale_answers: true,
+            prove_the_restart: true,
+        }
+    }
+}
+
+/// How many observers are asked, when there are so many.
+pub const OBSERVERS: usize = 3;
+
+/// What does not change while a run lasts, prepared once.
+#[derive(Clone, Debug)]
+pub struct Frame<'a> {
+    pub plan: &'a Plan,
+    pub conflicts: Conflicts,
+    pub rules: Rules,
+    /// In a calm world every answer is the good one: only the preview of a plan.
+    pub calm: bool,
+    pub target_of: BTreeMap<NodeIx, TargetIx>,
+    by_address: BTreeMap<IpAddr, NodeIx>,
+    /// Nodes in the order in which they are preferred as observers: one a rack and data centre in turn.
+    pub observers: Vec<NodeIx>,
+    /// Does any step take a host away?
+    pub disruptive: bool,
+}
+
+impl<'a> Frame<'a> {
+    pub fn new(plan: &'a Plan, rules: Rules) -> Self {
+        Frame {
+            plan,
+            conflicts: Conflicts::of(plan),
+            rules,
+            calm: false,
+            target_of: plan.hosts.iter().enumerate().map(|(ix, host)| (host.node, ix)).collect(),
+            by_address: plan.nodes.iter().enumerate().map(|(ix, node)| (node.address, ix)).collect(),
+            observers: observer_order(plan),
+            disruptive: plan.steps.iter().any(|step| step.disruptive()),
+        }
+    }
+
+    pub fn calm(plan: &'a Plan) -> Self {
+        Frame { calm: true, ..Frame::new(plan, Rules::default()) }
+    }
+
+    pub fn address(&self, node: NodeIx) -> IpAddr {
+        self.plan.nodes[node].address
+    }
+
+    pub fn node_at(&self, address: &IpAddr) -> Option<NodeIx> {
+        self.by_address.get(address).copied()
+    }
+}
+
+/// One data centre after the other in turn, and in each one rack after the other: an observer in each corner
+/// of the cluster before a second in one.
+fn observer_order(plan: &Plan) -> Vec<NodeIx> {
+    let mut corners: BTreeMap<&str, BTreeMap<&str, Vec<NodeIx>>> = BTreeMap::new();
+    for (ix, node) in plan.nodes.iter().enumerate() {
+        corners.entry(&node.datacenter).or_default().entry(&node.rack).or_default().push(ix);
+    }
+    in_turn(corners.into_values().map(|racks| in_turn(racks.into_values().collect())).collect())
+}
+
+fn in_turn(lists: Vec<Vec<NodeIx>>) -> Vec<NodeIx> {
+    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+    (0..longest).flat_map(|turn| lists.iter().filter_map(move |list| list.get(turn).copied())).collect()
+}
+
+/// What an unreadable answer says, as a sentence.
+pub(super) fn unreadable(answer: &Answer) -> String {
+    match answer {
+        Answer::Unreadable(why) => why.clone(),
+        _ => "gave an answer to another question".into(),
+    }
+}

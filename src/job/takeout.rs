@@ -1,0 +1,311 @@
+//! May this host be taken out now? Judged right before its first disruptive step, from fresh answers.
+
+use super::event::{Baseline, Ms, Question};
+use super::evidence::{
+    Evidence, gossip, names, observers, reach_age_ms, row, schema_disagreement, serving_mode, shows_up, status,
+    unexpected_unreachable,
+};
+use super::heard::{Need, View};
+use super::model::Job;
+use super::rules::{Frame, unreadable};
+use super::view::Answer;
+use crate::plan::model::NodeIx;
+use crate::playbook::model::{Check, Strategy};
+use crate::topology::nodetool::{GossipView, Movement, StatusView};
+use std::collections::BTreeSet;
+
+/// The judgement on one host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Takeout {
+    /// Yes; this is what it is before.
+    Ready(Baseline),
+    /// These questions are open.
+    Open(Vec<Need>),
+    /// No, and why; the questions are put again once a poll.
+    Blocked { why: String, needs: Vec<Need> },
+}
+
+/// Slowest answer that `reach-age` reckons with: `describecluster` waits up to 10 s for a dead node (lab).
+pub const SLOWEST_MS: Ms = 10_000;
+
+pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Takeout {
+    if frame.calm {
+        return Takeout::Ready(Baseline::default());
+    }
+    let candidate = Candidate {
+        frame,
+        job,
+        view,
+        node,
+        observers: observers(frame, job, view, node, now),
+        co_replicas: match frame.plan.strategy {
+            // an accepted outage: nobody is protected
+            Strategy::All => BTreeSet::new(),
+            _ => frame.conflicts.neighbours(node).clone(),
+        },
+        out: job.out_nodes(frame.plan),
+    };
+    let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
+    match candidate.run(&mut evidence) {
+        Ok(Some(baseline)) => Takeout::Ready(baseline),
+        Ok(None) => Takeout::Open(evidence.needs),
+        Err(why) => {
+            candidate.ask_liveness_again(&mut evidence);
+            Takeout::Blocked { why, needs: evidence.needs }
+        }
+    }
+}
+
+struct Candidate<'a> {
+    frame: &'a Frame<'a>,
+    job: &'a Job,
+    view: &'a View,
+    node: NodeIx,
+    observers: Vec<NodeIx>,
+    co_replicas: BTreeSet<NodeIx>,
+    out: BTreeSet<NodeIx>,
+}
+
+type Part<T> = Result<Option<T>, String>;
+
+impl Candidate<'_> {
+    fn run(&self, evidence: &mut Evidence) -> Part<Baseline> {
+        let alone = self.frame.plan.nodes.len() == 1;
+        let outage = self.frame.plan.strategy == Strategy::All;
+        if self.observers.is_empty() && !alone && !outage {
+            return Err("no observer is left to ask".into());
+        }
+        // slow answers first: what is about liveness must not grow stale behind them
+        let reach = if self.frame.disruptive { self.reach(evidence)? } else { Some(()) };
+        let gossips = if self.frame.disruptive { self.gossips(evidence)? } else { Some(Vec::new()) };
+        let views = self.views(evidence)?;
+        let baseline = if self.frame.disruptive { self.baseline(evidence)? } else { Some(Baseline::default()) };
+        let (Some(()), Some(gossips), Some(views), Some(mut baseline)) = (reach, gossips, views, baseline) else {
+            return Ok(None);
+        };
+        if !outage {
+            self.replicas_up(evidence, &views)?;
+        }
+        self.movement(&views)?;
+        self.checks(&gossips, &views)?;
+        if !evidence.needs.is_empty() {
+            return Ok(None);
+        }
+        if self.frame.disruptive {
+            self.remember(&mut baseline, &gossips)?;
+        }
+        Ok(Some(baseline))
+    }
+
+    /// Every observer and every co-replica is asked directly: none may name a co-replica that is not counted as out.
+    fn reach(&self, evidence: &mut Evidence) -> Part<()> {
+        if !self.frame.rules.count_cuts {
+            return Ok(Some(()));
+        }
+        let oldest = reach_age_ms(self.co_replicas.len(), SLOWEST_MS);
+        let mut asked: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
+        if self.frame.plan.strategy != Strategy::All {
+            asked.extend(&self.observers);
+        }
+        let (mut complete, mut wrong) = (true, None);
+        for node in asked {
+            // what a node said before it was itself taken out says nothing of what it reaches now
+            let since = self.back_since(node);
+            let Some(heard) = evidence.read_within(node, Question::Describe, since, oldest) else {
+                complete = false;
+                continue;
+            };
+            let address = self.frame.address(node);
+            let why = match unexpected_unreachable(self.frame, heard) {
+                None => Some(unreadable(&heard.answer)),
+                Some(named) => {
+                    let cut: Vec<NodeIx> = named.intersection(&self.co_replicas).copied().collect();
+                    let cut: Vec<NodeIx> = cut.into_iter().filter(|other| *other != node).collect();
+                    (!cut.is_empty()).then(|| format!("{address} cannot reach {}", names(self.frame, cut)))
+                }
+            };
+            if why.is_some() {
+                evidence.again(node, Question::Describe);
+                wrong = wrong.or(why);
+            }
+        }
+        match wrong {
+            Some(why) => Err(why),
+            None => Ok(complete.then_some(())),
+        }
+    }
+
+    fn back_since(&self, node: NodeIx) -> Ms {
+        let target = self.frame.target_of.get(&node);
+        target.and_then(|target| self.job.hosts[*target].opened_at).unwrap_or(0)
+    }
+
+    fn gossips<'v>(&'v self, evidence: &mut Evidence<'v>) -> Part<Vec<(NodeIx, &'v GossipView)>> {
+        let mut all = Vec::new();
+        for node in &self.observers {
+            // generations only rise, so an older answer only makes the proof harder
+            let oldest = 6 * self.frame.plan.poll_ms;
+            let Some(heard) = evidence.read_within(*node, Question::Gossip, 0, oldest) else { continue };
+            let Some(view) = gossip(heard) else { return Err(unreadable(&heard.answer)) };
+            all.push((*node, view));
+        }
+        Ok((all.len() == self.observers.len()).then_some(all))
+    }
+
+    fn views<'v>(&'v self, evidence: &mut Evidence<'v>) -> Part<Vec<(NodeIx, &'v StatusView)>> {
+        let mut all = Vec::new();
+        for node in &self.observers {
+            let Some(heard) = evidence.read(*node, Question::Status, 0) else { continue };
+            let Some(view) = status(heard) else { return Err(unreadable(&heard.answer)) };
+            all.push((*node, view));
+        }
+        Ok((all.len() == self.observers.len()).then_some(all))
+    }
+
+    /// The host itself and every node that shares a range with it must be up; nobody is believed about itself.
+    fn replicas_up(&self, evidence: &mut Evidence, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        let wanted = self.co_replicas.iter().copied().chain([self.node]);
+        for node in wanted.filter(|node| !self.out.contains(node) || *node == self.node) {
+            if !self.frame.rules.count_down_nodes && node != self.node {
+                continue;
+            }
+            let address = self.frame.address(node);
+            let mut witnesses = 0;
+            for (by, view) in views.iter().filter(|(by, _)| *by != node) {
+                witnesses += 1;
+                if !shows_up(self.frame, view, node) {
+                    return Err(format!("{address} is not UN at {}", self.frame.address(*by)));
+                }
+            }
+            if witnesses > 0 || self.frame.plan.nodes.len() == 1 {
+                continue;
+            }
+            // its only observer is itself: the host, which is up and not in work, is asked too
+            let Some(heard) = evidence.read(self.node, Question::Status, 0) else { continue };
+            match status(heard) {
+                Some(view) if node != self.node && shows_up(self.frame, view, node) => {}
+                Some(_) => return Err(format!("nobody else can say whether {address} is up")),
+                None => return Err(unreadable(&heard.answer)),
+            }
+        }
+        Ok(())
+    }
+
+    /// While ranges move, replicas are not where the plan says.
+    fn movement(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        for (by, view) in views {
+            if let Some((address, row)) = view.rows.iter().find(|(_, row)| row.movement != Movement::Normal) {
+                let by = self.frame.address(*by);
+                return Err(format!("{address} is {:?} at {by}", row.movement).to_lowercase());
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the playbook adds to the built-in ones.
+    fn checks(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+        let live_at = |view: &StatusView| -> BTreeSet<NodeIx> {
+            let nodes = (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node));
+            nodes.filter(|node| shows_up(self.frame, view, *node)).collect()
+        };
+        if self.frame.plan.checks_each_host.contains(&Check::AllUp) {
+            for (by, view) in views {
+                let live = live_at(view);
+                let missing = (0..self.frame.plan.nodes.len()).find(|node| !live.contains(node) && !self.out.contains(node));
+                if let Some(node) = missing {
+                    let (node, by) = (self.frame.address(node), self.frame.address(*by));
+                    return Err(format!("all-up: {node} is not UN at {by}"));
+                }
+            }
+        }
+        for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
+            if let Some(why) = schema_disagreement(self.frame, gossip, &live_at(view)) {
+                return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The host's own part: serving, and what a restart will be proved against.
+    fn baseline(&self, evidence: &mut Evidence) -> Part<Baseline> {
+        let boot = evidence.read_within(self.node, Question::BootId, 0, 2 * self.frame.plan.poll_ms);
+        let info = evidence.read(self.node, Question::Info, 0);
+        let mode = evidence.read(self.node, Question::Mode, 0);
+        let (Some(boot), Some(info), Some(mode)) = (boot, info, mode) else { return Ok(None) };
+        let Answer::BootId(boot) = &boot.answer else { return Err(unreadable(&boot.answer)) };
+        let Answer::Info(info) = &info.answer else { return Err(unreadable(&info.answer)) };
+        match &mode.answer {
+            Answer::Mode(mode) if serving_mode(mode) => {}
+            Answer::Mode(mode) => return Err(format!("{} says `Mode: {mode}`", self.frame.address(self.node))),
+            other => return Err(unreadable(other)),
+        }
+        if self.frame.plan.checks_each_host.contains(&Check::NativeTransport) && !info.native_transport {
+            return Err(format!("the native transport of {} is closed", self.frame.address(self.node)));
+        }
+        Ok(Some(Baseline {
+            boot_id: Some(boot.clone()),
+            generation: Some(info.generation),
+            uptime_s: Some(info.uptime_s),
+            transport: Some(info.native_transport),
+            release: None,
+        }))
+    }
+
+    /// The generation that counts is the one the observers see.
+    fn remember(&self, baseline: &mut Baseline, gossips: &[(NodeIx, &GossipView)]) -> Result<(), String> {
+        let address = self.frame.address(self.node);
+        for (by, view) in gossips {
+            let Some(state) = view.nodes.get(&address) else {
+                return Err(format!("{} has no gossip of {address}", self.frame.address(*by)));
+            };
+            baseline.generation = baseline.generation.max(Some(state.generation));
+            baseline.release = baseline.release.take().or_else(|| state.release.clone());
+        }
+        Ok(())
+    }
+
+    /// While it is blocked, who is alive is asked once a poll.
+    fn ask_liveness_again(&self, evidence: &mut Evidence) {
+        for node in &self.observers {
+            evidence.again(*node, Question::Status);
+            if self.frame.disruptive {
+                evidence.again(*node, Question::Gossip);
+            }
+        }
+        for question in [Question::BootId, Question::Info, Question::Mode] {
+            let bad = self.view.heard(self.node, question);
+            if bad.is_some_and(|heard| matches!(heard.answer, Answer::Unreadable(_) | Answer::Mode(_) | Answer::Info(_))) {
+                evidence.again(self.node, question);
+            }
+        }
+    }
+}
+
+/// Membership as an observer shows it against the plan: what differs, if anything.
+pub(super) fn membership_drift(frame: &Frame, view: &StatusView) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (address, row) in &view.rows {
+        match frame.node_at(address) {
+            None => differences.push(format!("{address} is new in the cluster")),
+            Some(ix) => {
+                let node = &frame.plan.nodes[ix];
+                if row.host_id.as_ref().is_some_and(|id| *id != node.id) {
+                    differences.push(format!("{address} has another host id than {}", node.id));
+                }
+                if (&row.datacenter, &row.rack) != (&node.datacenter, &node.rack) {
+                    let (dc, rack) = (&row.datacenter, &row.rack);
+                    differences.push(format!("{address} is in {dc}/{rack}, not in {}/{}", node.datacenter, node.rack));
+                }
+            }
+        }
+        if row.movement != Movement::Normal {
+            differences.push(format!("{address} is {}", format!("{:?}", row.movement).to_lowercase()));
+        }
+    }
+    for (ix, node) in frame.plan.nodes.iter().enumerate() {
+        if row(frame, view, ix).is_none() {
+            differences.push(format!("{} is gone from the cluster", node.address));
+        }
+    }
+    differences
+}

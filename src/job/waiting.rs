@@ -1,0 +1,91 @@
+//! What a run waits for, for whom and until when: read off the same state that `decide` reads.
+
+use super::event::Ms;
+use super::gate;
+use super::heard::View;
+use super::model::{Job, Phase, Stage};
+use super::open::Round;
+use super::rules::Frame;
+use super::takeout::{self, Takeout};
+use crate::plan::model::{NodeIx, TargetIx};
+use std::collections::BTreeSet;
+
+/// One wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// None: the whole run waits (start checks).
+    pub host: Option<TargetIx>,
+    pub step: Option<usize>,
+    /// What for, with what was last said.
+    pub what: String,
+    /// Nodes whose answers are out.
+    pub asked: Vec<NodeIx>,
+    pub since: Ms,
+    /// After this it ends by itself.
+    pub deadline: Option<Ms>,
+}
+
+/// Everything that is waited for now: hosts in work first, then those that wait for their turn (at most `most`).
+pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> Vec<Waiting> {
+    if job.session > 0 && !job.checked && job.ended.is_none() {
+        let what = super::begin::why_not(frame, job, view, now).unwrap_or_default();
+        return vec![Waiting {
+            host: None,
+            step: None,
+            what: format!("the start checks: {what}"),
+            asked: vec![],
+            since: job.session_at,
+            deadline: Some(job.session_at + super::begin::DEADLINE_MS),
+        }];
+    }
+    let mut all: Vec<Waiting> = (0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host)).collect();
+    if job.stopping.is_none() && job.ended.is_none() {
+        let waits = (0..job.hosts.len()).filter(|host| job.hosts[*host].phase == Phase::Waiting);
+        all.extend(waits.take(most).map(|host| turn(frame, job, view, host, now)));
+    }
+    all
+}
+
+/// Why a host that waits for its turn does not open now.
+pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Waiting {
+    let node = frame.plan.hosts[host].node;
+    let mut asked = vec![];
+    let what = match Round::new(frame, job).hold(host) {
+        Some(hold) => hold.words(frame, node),
+        None => match takeout::judge(frame, job, view, node, now) {
+            Takeout::Ready(_) => "it may open".into(),
+            Takeout::Open(needs) => {
+                asked = Vec::from_iter(needs.iter().map(|need| need.asked.0).collect::<BTreeSet<_>>());
+                "answers of its neighbours and observers".into()
+            }
+            Takeout::Blocked { why, .. } => why,
+        },
+    };
+    let deadline = Some(job.progress_at + frame.plan.blocked_timeout_ms);
+    Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline }
+}
+
+fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Waiting> {
+    let state = &job.hosts[host];
+    if let Phase::Settling { since } = state.phase {
+        let deadline = Some(since + frame.plan.grace_ms);
+        let what = "the end of its grace".to_string();
+        return Some(Waiting { host: Some(host), step: None, what, asked: vec![], since, deadline });
+    }
+    let work = state.working()?;
+    let step = frame.plan.steps.get(work.step)?;
+    let what = match (&work.stage, gate::terms(frame, job, host)) {
+        (Stage::Running { .. }, Some(terms)) => {
+            let gate = gate::current(view, host, terms);
+            let said = if gate.verdict.is_empty() { "nothing heard yet".to_string() } else { gate.verdict };
+            format!("`{}` ({} of {} good polls): {said}", step.name, gate.held, terms.stable)
+        }
+        (Stage::Running { .. }, None) => format!("the end of `{}`", step.name),
+        (Stage::Ended { end }, _) => format!("proof of `{}` ({})", step.name, end.words()),
+        (Stage::Doubt { end }, _) => format!("whether `{}` was done ({})", step.name, end.words()),
+        (Stage::Probing { .. } | Stage::Probed { .. }, _) => format!("the probe of `{}`", step.name),
+        (Stage::Ready | Stage::Again, _) => format!("the gate before `{}`", step.name),
+    };
+    let deadline = Some(work.started + step.timeout_ms);
+    Some(Waiting { host: Some(host), step: Some(work.step), what, asked: vec![], since: work.started, deadline })
+}
