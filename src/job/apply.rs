@@ -1,6 +1,6 @@
 //! One transition table guards the live run and the recovery: `apply` is the only way a `Job` changes.
 
-use super::event::{Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, Stop, StepEvent, What};
+use super::event::{Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::model::{Expect, HostState, Job, Phase, SetupState, Stage, Work};
 use crate::plan::model::Plan;
 use crate::playbook::model::{StepKind, TakesDown};
@@ -23,7 +23,9 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
     match &event.what {
         What::Run(run) => apply_run(job, run, event.at).map_err(illegal),
         What::Setup { index, event: setup } => {
-            let Some(state) = job.setup.get_mut(*index) else { return Err(illegal("there is no such setup step".into())) };
+            let Some(state) = job.setup.get_mut(*index) else {
+                return Err(illegal("there is no such setup step".into()));
+            };
             apply_setup(state, setup, event.at).map_err(illegal)
         }
         What::Host { host, event: what } => {
@@ -80,7 +82,9 @@ fn apply_setup(state: &mut SetupState, event: &SetupEvent, at: Ms) -> Result<(),
         (SetupState::Pending, SetupEvent::Started) => SetupState::Running { since: at },
         (SetupState::Running { .. }, SetupEvent::Ended { end }) if end.ok() => SetupState::Succeeded,
         (SetupState::Running { .. }, SetupEvent::Ended { end }) => SetupState::Failed { end: end.clone() },
-        (SetupState::Succeeded | SetupState::Failed { .. }, SetupEvent::UndoStarted) => SetupState::Undoing { since: at },
+        (SetupState::Succeeded | SetupState::Failed { .. }, SetupEvent::UndoStarted) => {
+            SetupState::Undoing { since: at }
+        }
         (SetupState::Undoing { .. }, SetupEvent::UndoEnded { end }) if end.ok() => SetupState::Undone,
         (SetupState::Undoing { .. }, SetupEvent::UndoEnded { end }) => SetupState::UndoFailed { end: end.clone() },
         (was, _) => return Err(format!("the setup step is {was:?}")),
@@ -174,7 +178,8 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
         return Err(format!("the host is at step {}", work.step));
     }
     let mut next = state.clone();
-    let to = |stage: Stage, attempt: u32, started: Ms| Phase::Working(Work { step, attempt, stage, since: at, started });
+    let to =
+        |stage: Stage, attempt: u32, started: Ms| Phase::Working(Work { step, attempt, stage, since: at, started });
     match (&work.stage, event) {
         (Stage::Ready | Stage::Again | Stage::Doubt { .. } | Stage::Probed { .. }, StepEvent::Started { attempt }) => {
             if *attempt < work.attempt {

@@ -83,7 +83,6 @@ impl Start<'_> {
         if !self.frame.plan.ignore_down {
             self.all_up(&views)?;
         }
-        self.movement(&views)?;
         complete &= self.added(evidence, since, &views)?;
         Ok(complete)
     }
@@ -92,7 +91,11 @@ impl Start<'_> {
         (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node))
     }
 
-    fn views<'v>(&self, evidence: &mut Evidence<'v>, since: Ms) -> Result<Option<Vec<(NodeIx, &'v StatusView)>>, String> {
+    fn views<'v>(
+        &self,
+        evidence: &mut Evidence<'v>,
+        since: Ms,
+    ) -> Result<Option<Vec<(NodeIx, &'v StatusView)>>, String> {
         let mut all = Vec::new();
         for node in &self.observers {
             let Some(heard) = evidence.read(*node, Question::Status, since) else { continue };
@@ -114,15 +117,6 @@ impl Start<'_> {
         for node in self.wanted() {
             if let Some((by, _)) = views.iter().find(|(_, view)| !shows_up(self.frame, view, node)) {
                 return Err(format!("all-up: {} is not UN at {}", self.frame.address(node), self.frame.address(*by)));
-            }
-        }
-        Ok(())
-    }
-
-    fn movement(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        for (_, view) in views {
-            if let Some(what) = super::takeout::membership_drift(self.frame, view).first() {
-                return Err(format!("no-range-movement: {what}"));
             }
         }
         Ok(())
@@ -160,7 +154,8 @@ impl Start<'_> {
                 continue;
             };
             let view: &GossipView = self.readable(*node, heard, gossip)?;
-            let known = |other: &NodeIx| !self.frame.plan.ignore_down || view.nodes.contains_key(&self.frame.address(*other));
+            let known =
+                |other: &NodeIx| !self.frame.plan.ignore_down || view.nodes.contains_key(&self.frame.address(*other));
             let live = self.wanted().filter(known).collect();
             if let Some(why) = schema_disagreement(self.frame, view, &live) {
                 evidence.again(*node, Question::Gossip);
@@ -201,7 +196,10 @@ impl Start<'_> {
                 let seen = |other: &NodeIx| views.iter().any(|(_, by)| shows_up(self.frame, by, *other));
                 if let Some(missing) = self.wanted().filter(seen).find(|other| !shows_up(self.frame, view, *other)) {
                     evidence.again(node, Question::Status);
-                    return Err(format!("own-view-complete: {address} does not see {} up", self.frame.address(missing)));
+                    return Err(format!(
+                        "own-view-complete: {address} does not see {} up",
+                        self.frame.address(missing)
+                    ));
                 }
             }
         }

@@ -172,6 +172,11 @@ pub enum StepEvent {
     Probing {
         attempt: u32,
     },
+    /// What the probe said.
+    Probed {
+        attempt: u32,
+        end: End,
+    },
 }
 
 /// How a command's process ended.

@@ -136,5 +136,6 @@ pub(super) fn schema_disagreement(frame: &Frame, gossip: &GossipView, live: &BTr
             return Some(format!("{address} has another schema version than {}", first.1));
         }
     }
-    (releases.len() > 2).then(|| format!("{} releases at once: {}", releases.len(), Vec::from_iter(releases).join(", ")))
+    (releases.len() > 2)
+        .then(|| format!("{} releases at once: {}", releases.len(), Vec::from_iter(releases).join(", ")))
 }

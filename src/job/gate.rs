@@ -142,7 +142,8 @@ impl Poll<'_> {
         let views = self.all(evidence, &observers, Question::Status, status)?;
         let info = self.info(evidence)?;
         let own = self.all(evidence, &[self.node], Question::Status, status)?;
-        let (Some(()), Some(gossips), Some(views), Some((info, asked)), Some(own)) = (reach, gossips, views, info, own) else {
+        let (Some(()), Some(gossips), Some(views), Some((info, asked)), Some(own)) = (reach, gossips, views, info, own)
+        else {
             return Ok(None);
         };
         let seen = self.seen_up(&observers, &views)?;

@@ -18,6 +18,7 @@ pub mod open;
 pub mod preview;
 mod proof;
 pub mod rules;
+pub mod simulate;
 pub mod takeout;
 pub mod view;
 pub mod waiting;

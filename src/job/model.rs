@@ -1,8 +1,8 @@
 //! `Job`: the fold of the journal. Nothing here was heard from the cluster; that is `View`.
 
 use super::event::{Baseline, End, Ms, Outcome, Stop};
-use crate::playbook::model::TakesDown;
 use crate::plan::model::{NodeIx, Plan, TargetIx};
+use crate::playbook::model::TakesDown;
 use std::collections::BTreeSet;
 
 /// One run: what was intended, started, ended, resolved.

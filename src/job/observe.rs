@@ -1,11 +1,12 @@
 //! What the world says: into the view (what was heard) and into events (what has become true).
 
 use super::event::{Event, Ms, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::gate;
 use super::heard::View;
 use super::model::{Job, SetupState, Stage};
 use super::rules::Frame;
-use super::view::{Input, Task, Told};
-use super::{gate, open};
+use super::view::{Answer, Input, Task, Told};
+use crate::plan::drift;
 
 /// Takes one input into the view. The job is the one before the input's own events.
 pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms) {
@@ -14,13 +15,33 @@ pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms
         Input::Ending { task } => drop(view.ending.insert(*task)),
         Input::Ended { task, .. } => drop(view.ending.remove(task)),
         Input::Answered { node, question, answer, asked, at } => {
-            open::take_shape(frame, view, answer);
-            view.answered((*node, *question), answer.clone(), *asked, *at, job.out_nodes(frame.plan));
+            let out = job.out_nodes(frame.plan);
+            drift(frame, view, answer, out.contains(node));
+            view.answered((*node, *question), answer.clone(), *asked, *at, out);
             if !frame.calm {
                 gate::observe(frame, job, view, now);
             }
         }
         Input::Spawned { .. } | Input::Told(_) | Input::Woke => {}
+    }
+}
+
+/// Every poll carries membership; a node that is out may show the cluster as it was before.
+/// Ring and replication are read anew when a schema version appears under which they were not read yet.
+fn drift(frame: &Frame, view: &mut View, answer: &Answer, out: bool) {
+    let differences = match answer {
+        Answer::Status(status) if !out => drift::membership(frame.plan, status),
+        Answer::Shape(shape) => {
+            let differences = drift::differences(frame.plan, &shape.topology);
+            if differences.is_empty() {
+                view.schema_confirmed.extend(shape.schema_ids.iter().cloned());
+            }
+            differences
+        }
+        _ => return,
+    };
+    if !differences.is_empty() {
+        view.drift = differences;
     }
 }
 
@@ -45,20 +66,24 @@ pub fn facts(job: &Job, input: &Input, now: Ms) -> Vec<Event> {
 
 fn running(job: &Job, host: usize, step: usize, attempt: u32) -> bool {
     let work = job.hosts.get(host).and_then(|state| state.working());
-    work.is_some_and(|work| {
-        work.step == step && work.attempt == attempt && matches!(work.stage, Stage::Running { .. })
-    })
+    work.is_some_and(|work| work.step == step && work.attempt == attempt && matches!(work.stage, Stage::Running { .. }))
 }
 
 fn ended(job: &Job, task: Task, end: &super::event::End) -> Option<What> {
     let end = end.clone();
     match task {
-        Task::Step { host, step, attempt } => running(job, host, step, attempt)
-            .then_some(What::Step { host, step, event: StepEvent::Ended { attempt, end } }),
+        Task::Step { host, step, attempt } => running(job, host, step, attempt).then_some(What::Step {
+            host,
+            step,
+            event: StepEvent::Ended { attempt, end },
+        }),
         Task::Probe { host, step, attempt } => {
             let work = job.hosts.get(host)?.working()?;
-            (work.step == step && matches!(work.stage, Stage::Probing { .. }))
-                .then_some(What::Step { host, step, event: StepEvent::Probed { attempt, end } })
+            (work.step == step && matches!(work.stage, Stage::Probing { .. })).then_some(What::Step {
+                host,
+                step,
+                event: StepEvent::Probed { attempt, end },
+            })
         }
         Task::Setup { index } => matches!(job.setup.get(index)?, SetupState::Running { .. })
             .then_some(What::Setup { index, event: SetupEvent::Ended { end } }),

@@ -1,15 +1,15 @@
 //! Which host may open next. First what the journal alone decides (slots, data centres, racks, conflicts),
 //! then what was heard (`takeout`).
 
+use super::advance;
 use super::decide::Desk;
 use super::event::{HostEvent, Question, RunEvent, StepEvent, Stop};
-use super::evidence::{gossip, observers, status};
+use super::evidence::{gossip, observers};
 use super::heard::Need;
 use super::model::{Job, Phase};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
-use super::view::{Action, Answer};
-use super::{advance, takeout::membership_drift};
+use super::view::Action;
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
@@ -108,23 +108,11 @@ fn must_stop(desk: &Desk) -> Option<Stop> {
     if failures > plan.max_failures {
         return Some(Stop::Failures { failed: failures, allowed: plan.max_failures });
     }
-    let differences = drift(desk);
-    if !differences.is_empty() {
-        return Some(Stop::Drift { differences });
+    if !desk.view.drift.is_empty() {
+        return Some(Stop::Drift { differences: desk.view.drift.clone() });
     }
     let waiting = desk.job.hosts.iter().any(|host| host.phase == Phase::Waiting);
     plan.stop_after.filter(|hosts| desk.job.opened >= *hosts && waiting).map(|hosts| Stop::After { hosts })
-}
-
-fn drift(desk: &Desk) -> Vec<String> {
-    if desk.frame.calm || !desk.view.drift.is_empty() {
-        return desk.view.drift.clone();
-    }
-    let witnesses = observers(desk.frame, desk.job, desk.view, NodeIx::MAX, desk.now);
-    let heard = witnesses.iter().filter_map(|node| desk.view.heard(*node, Question::Status));
-    let found: BTreeSet<String> =
-        heard.filter_map(status).flat_map(|view| membership_drift(desk.frame, view)).collect();
-    found.into_iter().collect()
 }
 
 /// Ring and replication are read again when a schema version appears under which they were not read yet.
@@ -145,16 +133,6 @@ fn shape_known(desk: &mut Desk) -> bool {
     let since = newest.max().unwrap_or(0).max(desk.job.session_at);
     desk.ask(&[Need { asked: (first, Question::Shape), since, poll }]);
     false
-}
-
-/// Called when ring and replication were read anew.
-pub(super) fn take_shape(frame: &Frame, view: &mut super::heard::View, answer: &Answer) {
-    let Answer::Shape(shape) = answer else { return };
-    let differences = crate::plan::drift::differences(frame.plan, &shape.topology);
-    match differences.is_empty() {
-        true => view.schema_confirmed.extend(shape.schema_ids.iter().cloned()),
-        false => view.drift = differences,
-    }
 }
 
 /// When nobody is in work and nothing has moved for `blocked-timeout`, those that cannot start are skipped.
@@ -207,7 +185,8 @@ impl<'a> Round<'a> {
         let plan = self.frame.plan;
         let node = plan.hosts[target].node;
         let taken = (self.out.len() + self.reserved.len()) as u32;
-        let conflict = self.out.iter().chain(&self.reserved).find(|out| self.frame.conflicts.exclude_each_other(node, **out));
+        let conflict =
+            self.out.iter().chain(&self.reserved).find(|out| self.frame.conflicts.exclude_each_other(node, **out));
         if let Some(other) = conflict {
             return Some(Hold::Conflict(*other));
         }
@@ -244,8 +223,8 @@ impl<'a> Round<'a> {
         }
         let waits = |rack: &String| {
             let there = self.of(|at| at.datacenter == mine.datacenter && at.rack == *rack);
-            let mut waiting =
-                there.filter(|target| self.job.hosts[*target].phase == Phase::Waiting && !self.blocked.contains(target));
+            let mut waiting = there
+                .filter(|target| self.job.hosts[*target].phase == Phase::Waiting && !self.blocked.contains(target));
             waiting.next().is_some()
         };
         let before = datacenter.racks.iter().take_while(|rack| **rack != mine.rack);

@@ -7,7 +7,7 @@ use super::event::{Event, Ms, RunEvent, What};
 use super::heard::View;
 use super::model::{Job, Phase};
 use super::observe::{facts, observe};
-use super::open::{Hold, Round};
+use super::open::Round;
 use super::rules::Frame;
 use super::view::{Action, Input, Task};
 use crate::plan::model::{Plan, TargetIx, Wave, WaveHost};
@@ -35,7 +35,7 @@ pub fn waves(plan: &Plan) -> Vec<Wave> {
         };
         waves.push(Wave { hosts: opened.iter().map(|target| host(*target)).collect() });
         world.reasons(&mut because);
-        world.next_unit(&opened);
+        world.next_unit();
     }
     waves
 }
@@ -91,12 +91,14 @@ impl Calm<'_> {
     }
 
     /// Ends everything that runs, step by step, until all hosts of the unit are through; nothing opens meanwhile.
-    fn next_unit(&mut self, _opened: &[TargetIx]) {
+    fn next_unit(&mut self) {
         self.now += UNIT;
         loop {
             let mut moved = false;
             for host in 0..self.job.hosts.len() {
-                if let Some(task) = running(&self.job, host).filter(|(step, _)| super::advance::has_process(self.frame, *step)) {
+                if let Some(task) =
+                    running(&self.job, host).filter(|(step, _)| super::advance::has_process(self.frame, *step))
+                {
                     self.end(Task::Step { host, step: task.0, attempt: task.1 });
                     moved = true;
                 }
@@ -113,8 +115,13 @@ impl Calm<'_> {
         if !self.job.hosts[host].in_work() {
             return false;
         }
-        let mut desk =
-            super::decide::Desk { frame: self.frame, job: &self.job, view: &self.view, now: self.now, decision: Decision::default() };
+        let mut desk = super::decide::Desk {
+            frame: self.frame,
+            job: &self.job,
+            view: &self.view,
+            now: self.now,
+            decision: Decision::default(),
+        };
         super::advance::host(&mut desk, host);
         let decision = desk.decision;
         let moved = !decision.events.is_empty();
@@ -132,10 +139,6 @@ impl Calm<'_> {
             let node = self.frame.plan.hosts[target].node;
             if let Some(hold) = round.hold(target) {
                 because[target] = Some(hold.words(self.frame, node));
-                // the rack before is a matter of speed; a range shared with somebody in it says more
-                if matches!(hold, Hold::Rack(_)) && because[target].is_none() {
-                    because[target] = Some(hold.words(self.frame, node));
-                }
             }
         }
     }
@@ -144,4 +147,42 @@ impl Calm<'_> {
 fn running(job: &Job, host: TargetIx) -> Option<(usize, u32)> {
     let work = job.hosts[host].working()?;
     matches!(work.stage, super::model::Stage::Running { .. }).then_some((work.step, work.attempt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::samples;
+
+    fn places(plan: &Plan) -> Vec<Vec<TargetIx>> {
+        waves(plan).iter().map(|wave| wave.hosts.iter().map(|host| host.target).collect()).collect()
+    }
+
+    #[test]
+    fn six_hosts_in_three_racks_take_three_waves() {
+        assert_eq!(places(&samples::six_hosts()), [vec![0, 1], vec![2, 3], vec![4, 5]]);
+    }
+
+    #[test]
+    fn each_wave_says_why_not_sooner() {
+        let waves = waves(&samples::six_hosts());
+        assert_eq!(waves[0].hosts[0].because, None);
+        assert_eq!(waves[1].hosts[0].because.as_deref(), Some("10.77.0.12 shares 2 ranges of orders with 10.77.0.11"));
+    }
+
+    #[test]
+    fn a_cap_binds() {
+        let mut plan = samples::six_hosts();
+        plan.max_hosts = Some(1);
+        assert_eq!(places(&plan), [[0], [1], [2], [3], [4], [5]]);
+        assert_eq!(waves(&plan)[1].hosts[0].because.as_deref(), Some("`max-hosts` 1: every slot is taken"));
+    }
+
+    #[test]
+    fn strategy_all_takes_everybody_at_once() {
+        let mut plan = samples::six_hosts();
+        plan.strategy = crate::playbook::model::Strategy::All;
+        plan.datacenters[0].rack_by_rack = false;
+        assert_eq!(places(&plan), [vec![0, 1, 2, 3, 4, 5]]);
+    }
 }

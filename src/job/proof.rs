@@ -79,9 +79,8 @@ fn down(frame: &Frame, evidence: &mut Evidence, observers: &[NodeIx], node: Node
     let (mut seen, mut up) = (0, None);
     for observer in observers {
         let Some(heard) = evidence.read(*observer, Question::Status, since) else { continue };
-        let is_down = status(heard)
-            .and_then(|view| row(frame, view, node))
-            .is_some_and(|row| row.liveness == Liveness::Down);
+        let is_down =
+            status(heard).and_then(|view| row(frame, view, node)).is_some_and(|row| row.liveness == Liveness::Down);
         if !is_down {
             evidence.again(*observer, Question::Status);
             up = Some(frame.address(*observer));

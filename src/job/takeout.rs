@@ -2,7 +2,7 @@
 
 use super::event::{Baseline, Ms, Question};
 use super::evidence::{
-    Evidence, gossip, names, observers, reach_age_ms, row, schema_disagreement, serving_mode, shows_up, status,
+    Evidence, gossip, names, observers, reach_age_ms, schema_disagreement, serving_mode, shows_up, status,
     unexpected_unreachable,
 };
 use super::heard::{Need, View};
@@ -68,8 +68,8 @@ struct Candidate<'a> {
 
 type Part<T> = Result<Option<T>, String>;
 
-impl Candidate<'_> {
-    fn run(&self, evidence: &mut Evidence) -> Part<Baseline> {
+impl<'a> Candidate<'a> {
+    fn run(&self, evidence: &mut Evidence<'a>) -> Part<Baseline> {
         let alone = self.frame.plan.nodes.len() == 1;
         let outage = self.frame.plan.strategy == Strategy::All;
         if self.observers.is_empty() && !alone && !outage {
@@ -140,7 +140,7 @@ impl Candidate<'_> {
         target.and_then(|target| self.job.hosts[*target].opened_at).unwrap_or(0)
     }
 
-    fn gossips<'v>(&'v self, evidence: &mut Evidence<'v>) -> Part<Vec<(NodeIx, &'v GossipView)>> {
+    fn gossips(&self, evidence: &mut Evidence<'a>) -> Part<Vec<(NodeIx, &'a GossipView)>> {
         let mut all = Vec::new();
         for node in &self.observers {
             // generations only rise, so an older answer only makes the proof harder
@@ -152,7 +152,7 @@ impl Candidate<'_> {
         Ok((all.len() == self.observers.len()).then_some(all))
     }
 
-    fn views<'v>(&'v self, evidence: &mut Evidence<'v>) -> Part<Vec<(NodeIx, &'v StatusView)>> {
+    fn views(&self, evidence: &mut Evidence<'a>) -> Part<Vec<(NodeIx, &'a StatusView)>> {
         let mut all = Vec::new();
         for node in &self.observers {
             let Some(heard) = evidence.read(*node, Question::Status, 0) else { continue };
@@ -211,7 +211,8 @@ impl Candidate<'_> {
         if self.frame.plan.checks_each_host.contains(&Check::AllUp) {
             for (by, view) in views {
                 let live = live_at(view);
-                let missing = (0..self.frame.plan.nodes.len()).find(|node| !live.contains(node) && !self.out.contains(node));
+                let missing =
+                    (0..self.frame.plan.nodes.len()).find(|node| !live.contains(node) && !self.out.contains(node));
                 if let Some(node) = missing {
                     let (node, by) = (self.frame.address(node), self.frame.address(*by));
                     return Err(format!("all-up: {node} is not UN at {by}"));
@@ -274,38 +275,11 @@ impl Candidate<'_> {
         }
         for question in [Question::BootId, Question::Info, Question::Mode] {
             let bad = self.view.heard(self.node, question);
-            if bad.is_some_and(|heard| matches!(heard.answer, Answer::Unreadable(_) | Answer::Mode(_) | Answer::Info(_))) {
+            if bad
+                .is_some_and(|heard| matches!(heard.answer, Answer::Unreadable(_) | Answer::Mode(_) | Answer::Info(_)))
+            {
                 evidence.again(self.node, question);
             }
         }
     }
-}
-
-/// Membership as an observer shows it against the plan: what differs, if anything.
-pub(super) fn membership_drift(frame: &Frame, view: &StatusView) -> Vec<String> {
-    let mut differences = Vec::new();
-    for (address, row) in &view.rows {
-        match frame.node_at(address) {
-            None => differences.push(format!("{address} is new in the cluster")),
-            Some(ix) => {
-                let node = &frame.plan.nodes[ix];
-                if row.host_id.as_ref().is_some_and(|id| *id != node.id) {
-                    differences.push(format!("{address} has another host id than {}", node.id));
-                }
-                if (&row.datacenter, &row.rack) != (&node.datacenter, &node.rack) {
-                    let (dc, rack) = (&row.datacenter, &row.rack);
-                    differences.push(format!("{address} is in {dc}/{rack}, not in {}/{}", node.datacenter, node.rack));
-                }
-            }
-        }
-        if row.movement != Movement::Normal {
-            differences.push(format!("{address} is {}", format!("{:?}", row.movement).to_lowercase()));
-        }
-    }
-    for (ix, node) in frame.plan.nodes.iter().enumerate() {
-        if row(frame, view, ix).is_none() {
-            differences.push(format!("{} is gone from the cluster", node.address));
-        }
-    }
-    differences
 }

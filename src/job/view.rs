@@ -45,7 +45,9 @@ pub enum Input {
         at: Ms,
     },
     /// An action `End` was taken up: TERM is on its way.
-    Ending { task: Task },
+    Ending {
+        task: Task,
+    },
     /// A process exists.
     Spawned {
         task: Task,

@@ -1,0 +1,205 @@
+//! The promises, judged by the world's truth and by what was really started, never by what the machine believes.
+
+use super::shapes::Scene;
+use super::truth::World;
+use crate::job::event::{Event, HostEvent, Ms, RunEvent, StepEvent, What};
+use crate::job::model::Job;
+use crate::job::view::{Answer, Task};
+use crate::plan::model::NodeIx;
+use crate::plan::protection::protects;
+use crate::playbook::model::{Keyspaces, StepKind};
+use crate::topology::model::Replication;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A promise that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub at: Ms,
+    pub what: String,
+}
+
+/// Down for so long in an honest observer's answers: nothing of its ranges may be taken out.
+const KNOWN_DOWN_MS: Ms = 30_000;
+/// A cut older than this is older than any answer about reachability that may still be used (`reach-age`
+/// of the sizes simulated here, one answer's duration, one poll).
+const KNOWN_CUT_MS: Ms = 200_000;
+
+pub(super) struct Checks<'a> {
+    scene: &'a Scene,
+    pub violations: Vec<Violation>,
+    /// By the ring itself, every protecting keyspace, whatever the plan says.
+    conflicts: Vec<BTreeSet<NodeIx>>,
+    taken: BTreeMap<NodeIx, Taken>,
+    /// (observer, node) → since when it says down, and when it said so last.
+    said_down: BTreeMap<(NodeIx, NodeIx), (Ms, Ms)>,
+    down_since: BTreeMap<NodeIx, Ms>,
+    running: BTreeMap<usize, Task>,
+    stopped: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    /// rollbook says that it is back.
+    proved: bool,
+}
+
+impl<'a> Checks<'a> {
+    pub fn new(scene: &'a Scene) -> Self {
+        Checks {
+            scene,
+            violations: vec![],
+            conflicts: conflicts(scene),
+            taken: BTreeMap::new(),
+            said_down: BTreeMap::new(),
+            down_since: BTreeMap::new(),
+            running: BTreeMap::new(),
+            stopped: false,
+        }
+    }
+
+    pub fn violation(&mut self, at: Ms, what: String) {
+        self.violations.push(Violation { at, what });
+    }
+
+    /// Taken out, and not proved back or not really back: somebody honest does not see it serve.
+    fn out(&self, world: &World, node: NodeIx, now: Ms) -> bool {
+        let Some(taken) = self.taken.get(&node) else { return false };
+        let of = &world.nodes[node];
+        let peers = (0..world.nodes.len()).filter(|peer| *peer != node && !world.nodes[*peer].liar);
+        let mut peers = peers.filter(|peer| !self.taken.contains_key(peer) && !world.down(*peer));
+        let seen = peers.all(|peer| world.believes_up(peer, node, now) || now < world.nodes[peer].joined + 60_000);
+        !(taken.proved && of.pending == 0 && of.serving && !of.drained && seen)
+    }
+
+    pub fn spawned(&mut self, world: &World, job: &Job, task: Task, disruptive: bool, now: Ms) {
+        let Task::Step { host, .. } = task else { return };
+        if let Some(other) = self.running.insert(host, task) {
+            self.violation(now, format!("(iii) {task:?} starts while {other:?} runs"));
+        }
+        if !disruptive {
+            return;
+        }
+        let node = self.scene.plan.hosts[host].node;
+        // proved back, then died by itself: nobody took it out
+        let settled: Vec<NodeIx> =
+            self.taken.keys().copied().filter(|other| *other != node && !self.out(world, *other, now)).collect();
+        self.taken.retain(|other, _| !settled.contains(other));
+        for other in self.conflicts[node].clone() {
+            if self.taken.contains_key(&other) {
+                self.violation(now, format!("(i) {node} is taken out while {other} is, and they share a range"));
+            }
+        }
+        if !job.hosts[host].disrupted || self.taken.get(&node).is_none_or(|taken| taken.proved) {
+            self.not_known_down(world, node, now);
+            self.not_known_cut(world, node, now);
+        }
+        self.taken.insert(node, Taken { proved: false });
+    }
+
+    fn not_known_down(&mut self, world: &World, node: NodeIx, now: Ms) {
+        for other in self.conflicts[node].clone() {
+            let really = self.down_since.get(&other).is_some_and(|since| since + KNOWN_DOWN_MS <= now);
+            let said = self.said_down.iter().any(|((by, of), (since, last))| {
+                *of == other && !world.nodes[*by].liar && since + KNOWN_DOWN_MS <= now && last + 60_000 >= now
+            });
+            if really && said {
+                self.violation(
+                    now,
+                    format!("(ii) {node} is taken out while {other} has been down for 30 s, as was said"),
+                );
+            }
+        }
+    }
+
+    fn not_known_cut(&mut self, world: &World, node: NodeIx, now: Ms) {
+        for ((a, b), (from, to)) in &world.cuts {
+            let both = self.conflicts[node].contains(a) && self.conflicts[node].contains(b) && a != b;
+            let honest = !world.nodes[*a].liar && !world.nodes[*b].liar;
+            if both && honest && from + KNOWN_CUT_MS <= now && now < *to {
+                let what =
+                    format!("(ii) {node} is taken out while its co-replicas {a} and {b} are cut from each other");
+                return self.violations.push(Violation { at: now, what });
+            }
+        }
+    }
+
+    pub fn ended(&mut self, task: Task) {
+        if let Task::Step { host, .. } = task {
+            self.running.remove(&host);
+        }
+    }
+
+    /// An answer about who is up, from a node that nobody works on.
+    pub fn heard(&mut self, world: &World, by: NodeIx, answer: &Answer, now: Ms) {
+        let Answer::Status(view) = answer else { return };
+        if self.taken.contains_key(&by) {
+            return;
+        }
+        for (node, address) in world.addresses.iter().enumerate() {
+            let up = view.rows.get(address).is_some_and(|row| row.up_normal());
+            match up {
+                true => drop(self.said_down.remove(&(by, node))),
+                false => self.said_down.entry((by, node)).or_insert((now, now)).1 = now,
+            }
+        }
+    }
+
+    pub fn changed(&mut self, world: &World, node: NodeIx, now: Ms) {
+        if world.down(node) {
+            self.down_since.entry(node).or_insert(now);
+        } else {
+            self.down_since.remove(&node);
+        }
+    }
+
+    pub fn event(&mut self, _world: &World, job: &Job, event: &Event) {
+        match &event.what {
+            What::Run(RunEvent::Started { .. }) => {
+                self.stopped = false;
+                self.running.clear();
+            }
+            What::Run(RunEvent::Stopping { .. }) => self.stopped = true,
+            What::Host { event: HostEvent::Opened, .. } => {
+                let failed = job.failures();
+                if self.stopped || failed > self.scene.plan.max_failures {
+                    self.violation(event.at, format!("(iii) a host opens after {failed} failures, or after a stop"));
+                }
+            }
+            What::Host { host, event: HostEvent::Back } => self.proved(*host),
+            What::Step { host, step, event: StepEvent::Passed { .. } }
+                if self.scene.plan.steps[*step].kind == StepKind::WaitUp =>
+            {
+                self.proved(*host);
+            }
+            _ => {}
+        }
+    }
+
+    fn proved(&mut self, host: usize) {
+        if let Some(taken) = self.taken.get_mut(&self.scene.plan.hosts[host].node) {
+            taken.proved = true;
+        }
+    }
+}
+
+/// The rule itself, written apart from the plan's: every range of every protecting keyspace, pair by pair.
+fn conflicts(scene: &Scene) -> Vec<BTreeSet<NodeIx>> {
+    let topology = &scene.topology;
+    let mut all = vec![BTreeSet::new(); topology.hosts.len()];
+    for (name, keyspace) in &topology.keyspaces {
+        if !protects(&Keyspaces::Data, name) {
+            continue;
+        }
+        let one_datacenter = matches!(keyspace.replication, Replication::NetworkTopology(_));
+        for set in &topology.rings[keyspace.ring.expect("every ring is known here")].sets {
+            for a in set {
+                for b in set.iter().filter(|b| *b != a) {
+                    if !one_datacenter || topology.hosts[*a].datacenter == topology.hosts[*b].datacenter {
+                        all[*a].insert(*b);
+                    }
+                }
+            }
+        }
+    }
+    all
+}

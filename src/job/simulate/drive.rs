@@ -1,0 +1,432 @@
+//! The driver: virtual time, the world's changes, the operator's stops and resumes.
+
+use super::check::{Checks, Violation};
+use super::dice::Dice;
+use super::shapes::Scene;
+use super::truth::World;
+use crate::job::apply::apply;
+use crate::job::decide::decide;
+use crate::job::event::{End, Event, HostEvent, Ms, Outcome, Question, Resolution, RunEvent, What};
+use crate::job::heard::View;
+use crate::job::model::{Job, Phase, Stage};
+use crate::job::observe::{facts, observe};
+use crate::job::rules::{Frame, Rules};
+use crate::job::view::{Action, Input, Task, Told};
+use crate::plan::model::NodeIx;
+use crate::playbook::model::StepKind;
+use std::collections::BTreeMap;
+
+/// Virtual time at which a run begins (2026-01-01, UTC).
+pub(super) const START: Ms = 1_767_225_600_000;
+/// A session that is not over by then never ends.
+const LONGEST: Ms = 4 * 24 * 3_600_000;
+
+/// What came of one seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    pub violations: Vec<Violation>,
+    pub outcome: Option<Outcome>,
+    pub sessions: u32,
+    /// Virtual ms.
+    pub took: Ms,
+    pub events: Vec<Event>,
+    pub done: usize,
+    pub questions: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Thing {
+    Input { session: u32, input: Input },
+    Change { node: NodeIx, change: Change },
+    Crash { session: u32 },
+    Wake,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Drain,
+    /// The process ends; it said goodbye, or not.
+    Leave {
+        goodbye: bool,
+    },
+    HostDown,
+    HostUp,
+    /// The process serves; this ends an effect that was pending, or not.
+    Serve {
+        pending: bool,
+    },
+}
+
+pub fn run(scene: &Scene, rules: Rules) -> Report {
+    let mut dice = Dice::new(scene.seed ^ 0x5EED);
+    let world = World::new(scene, &mut dice);
+    let mut drive = Drive {
+        scene,
+        frame: Frame::new(&scene.plan, rules),
+        checks: Checks::new(scene),
+        job: Job::new(&scene.plan),
+        view: View::default(),
+        world,
+        dice,
+        queue: BTreeMap::new(),
+        number: 0,
+        now: START,
+        events: vec![],
+        running: BTreeMap::new(),
+        questions: 0,
+        wakes: std::collections::BTreeSet::new(),
+    };
+    drive.hazards();
+    while drive.session() {}
+    Report {
+        violations: drive.checks.violations,
+        outcome: drive.job.ended,
+        sessions: drive.job.session,
+        took: drive.now - START,
+        done: drive.job.hosts.iter().filter(|host| host.phase == Phase::Done).count(),
+        events: drive.events,
+        questions: drive.questions,
+    }
+}
+
+struct Drive<'a> {
+    scene: &'a Scene,
+    frame: Frame<'a>,
+    checks: Checks<'a>,
+    job: Job,
+    view: View,
+    world: World,
+    dice: Dice,
+    queue: BTreeMap<(Ms, u64), Thing>,
+    number: u64,
+    now: Ms,
+    events: Vec<Event>,
+    /// Processes on the controller, with the end they will have, if they end by themselves.
+    running: BTreeMap<Task, Option<(Ms, End)>>,
+    questions: usize,
+    wakes: std::collections::BTreeSet<Ms>,
+}
+
+impl Drive<'_> {
+    fn put(&mut self, at: Ms, thing: Thing) {
+        self.number += 1;
+        self.queue.insert((at.max(self.now), self.number), thing);
+    }
+
+    fn change(&mut self, after: Ms, node: NodeIx, change: Change) {
+        self.put(self.now + after, Thing::Change { node, change });
+    }
+
+    fn input(&mut self, at: Ms, input: Input) {
+        self.put(at, Thing::Input { session: self.job.session, input });
+    }
+
+    /// What happens to the cluster whatever rollbook does.
+    fn hazards(&mut self) {
+        let hazards = self.scene.hazards;
+        let count = self.world.nodes.len();
+        let observers = 3.min(count.saturating_sub(1)) as u64;
+        let liars = if count >= 6 && self.dice.chance(hazards.liars) { self.dice.between(1, observers - 1) } else { 0 };
+        for _ in 0..liars {
+            let liar = self.dice.between(0, count as u64 - 1) as usize;
+            self.world.nodes[liar].liar = true;
+        }
+        for node in 0..count {
+            while self.dice.chance(hazards.silent / 2) {
+                let from = START + self.dice.between(0, 3_600_000);
+                let to = from + self.dice.between(10_000, 900_000);
+                self.world.nodes[node].silent.push((from, to));
+            }
+        }
+        while self.dice.chance(hazards.deaths) {
+            let node = self.dice.between(0, count as u64 - 1) as usize;
+            let after = self.dice.between(200_000, 3_600_000);
+            self.change(after, node, Change::Leave { goodbye: false });
+            if self.dice.chance(600) {
+                let back = after + self.dice.between(30_000, 1_200_000);
+                self.change(back, node, Change::Serve { pending: false });
+            }
+        }
+        while count > 2 && self.dice.chance(hazards.cuts) {
+            let (a, b) =
+                (self.dice.between(0, count as u64 - 1) as usize, self.dice.between(0, count as u64 - 1) as usize);
+            let from = START + self.dice.between(200_000, 2_000_000);
+            self.world.cuts.insert((a.min(b), a.max(b)), (from, from + self.dice.between(60_000, 3_000_000)));
+        }
+    }
+
+    /// One session of the run. False: there will be no other.
+    fn session(&mut self) -> bool {
+        let session = self.job.session + 1;
+        self.view = View::default();
+        self.wakes.clear();
+        let began = self.now;
+        self.record(What::Run(RunEvent::Started { session, plan: String::new(), reason: None, by: "sim".into() }));
+        self.adopt();
+        self.interruption(session);
+        self.decide();
+        while self.job.ended.is_none() {
+            let Some(((at, _), thing)) = self.queue.pop_first() else {
+                self.checks.violation(self.now, "(iv) the run waits for nothing, and does not end".into());
+                return false;
+            };
+            self.now = at;
+            if self.now > began + LONGEST || self.questions > 2_000_000 {
+                self.checks.violation(self.now, "(iv) the run does not end".into());
+                return false;
+            }
+            match thing {
+                Thing::Change { node, change } => self.happen(node, change),
+                Thing::Crash { session: of } if of == self.job.session => return self.again(),
+                Thing::Input { session: of, input } if of == self.job.session => self.take(input),
+                Thing::Wake => {
+                    self.wakes.remove(&at);
+                    self.decide();
+                }
+                _ => {}
+            }
+            if !self.checks.violations.is_empty() {
+                return false;
+            }
+        }
+        self.again()
+    }
+
+    /// What ran when the last session ended: adopted with its end, or nobody saw it.
+    fn adopt(&mut self) {
+        for (task, end) in std::mem::take(&mut self.running) {
+            let seen = end.filter(|_| self.dice.chance(500));
+            match seen {
+                Some((at, end)) => {
+                    self.running.insert(task, Some((at, end.clone())));
+                    self.input(at.max(self.now), Input::Ended { task, end });
+                }
+                None => self.input(self.now, Input::Ended { task, end: End::Unseen }),
+            }
+        }
+        // a step that was to start and never did: nobody can know
+        for (host, state) in self.job.hosts.iter().enumerate() {
+            let Some(work) = state.working() else { continue };
+            let task = Task::Step { host, step: work.step, attempt: work.attempt };
+            let waits = self.scene.plan.steps.get(work.step).is_none_or(|step| step.kind == StepKind::WaitUp);
+            if matches!(work.stage, Stage::Running { .. }) && !waits && !self.running.contains_key(&task) {
+                self.number += 1;
+                let input = Input::Ended { task, end: End::Unseen };
+                self.queue.insert((self.now, self.number), Thing::Input { session: self.job.session, input });
+            }
+        }
+    }
+
+    fn interruption(&mut self, session: u32) {
+        if session > 5 || !self.dice.chance(self.scene.hazards.interruptions) {
+            return;
+        }
+        let at = self.now + self.dice.between(1_000, 1_500_000);
+        match self.dice.between(0, 3) {
+            0 => self.put(at, Thing::Crash { session }),
+            1 => {
+                self.input(at, Input::Told(Told::Stop { by: "sim".into() }));
+                self.input(at + 5_000, Input::Told(Told::Kill { by: "sim".into() }));
+            }
+            _ => self.input(at, Input::Told(Told::Stop { by: "sim".into() })),
+        }
+    }
+
+    /// Does the operator resume?
+    fn again(&mut self) -> bool {
+        if self.job.session >= 6 || matches!(self.job.ended, Some(Outcome::Succeeded | Outcome::Stale)) {
+            return false;
+        }
+        self.now += self.dice.between(1_000, 600_000);
+        // the world goes on while nobody looks
+        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= self.now) {
+            if let Some((_, Thing::Change { node, change })) = self.queue.pop_first() {
+                self.happen(node, change);
+            }
+        }
+        for host in 0..self.job.hosts.len() {
+            if !matches!(self.job.hosts[host].phase, Phase::Failed { .. } | Phase::Lost { .. }) {
+                continue;
+            }
+            let how = match self.dice.between(0, 9) {
+                0..=4 => Resolution::Retry,
+                5..=6 => Resolution::Skip,
+                7 => Resolution::Done,
+                _ => continue,
+            };
+            self.record(What::Host { host, event: HostEvent::Resolved { how, by: "sim".into() } });
+        }
+        self.job.failures() <= self.scene.plan.max_failures
+    }
+
+    fn take(&mut self, input: Input) {
+        if let Input::Ended { task, .. } = &input {
+            self.running.remove(task);
+            self.checks.ended(*task);
+        }
+        if let Input::Answered { node, question: Question::Status, answer, .. } = &input {
+            self.checks.heard(&self.world, *node, answer, self.now);
+        }
+        let facts = facts(&self.job, &input, self.now);
+        observe(&self.frame, &self.job, &mut self.view, &input, self.now);
+        facts.into_iter().for_each(|event| self.record(event.what));
+        self.decide();
+    }
+
+    fn record(&mut self, what: What) {
+        let event = Event { at: self.now, what };
+        if let Err(error) = apply(&self.scene.plan, &mut self.job, &event) {
+            return self.checks.violation(self.now, format!("illegal: {error}"));
+        }
+        self.checks.event(&self.world, &self.job, &event);
+        self.events.push(event);
+    }
+
+    fn decide(&mut self) {
+        for _ in 0..10_000 {
+            let decision = decide(&self.frame, &self.job, &self.view, self.now);
+            if let Some(at) = decision.wake_at.filter(|at| self.wakes.insert(*at)) {
+                self.put(at, Thing::Wake);
+            }
+            if decision.is_empty() {
+                return;
+            }
+            decision.events.into_iter().for_each(|event| self.record(event.what));
+            decision.actions.into_iter().for_each(|action| self.act(action));
+            if !self.checks.violations.is_empty() {
+                return;
+            }
+        }
+        self.checks.violation(self.now, "(iv) decide never comes to rest".into());
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Ask((node, question)) => self.ask(node, question),
+            Action::Spawn(Task::Step { host, step, attempt }) => self.spawn(host, step, attempt),
+            Action::Spawn(task) => self.input(self.now + 1_000, Input::Ended { task, end: End::Exit { status: 0 } }),
+            Action::End { task, timed_out } => {
+                observe(&self.frame, &self.job, &mut self.view, &Input::Ending { task }, self.now);
+                let end = if timed_out { End::TimedOut } else { End::Killed };
+                self.input(self.now + 1_000, Input::Ended { task, end });
+            }
+        }
+    }
+
+    fn ask(&mut self, node: NodeIx, question: Question) {
+        self.questions += 1;
+        observe(&self.frame, &self.job, &mut self.view, &Input::Asking { node, question }, self.now);
+        let mut took = self.dice.between(50, self.scene.hazards.slow_answer);
+        let sampled = self.dice.between(0, took);
+        let answer = self.world.answer(self.scene, node, question, self.now + sampled);
+        if matches!(&answer, crate::job::view::Answer::Unreadable(why) if why.starts_with("no answer")) {
+            took = 30_000;
+        }
+        let at = self.now + took;
+        self.input(at, Input::Answered { node, question, answer, asked: self.now, at });
+    }
+
+    /// A command on a host: what it does, and what it says.
+    fn spawn(&mut self, host: usize, step: usize, attempt: u32) {
+        let task = Task::Step { host, step, attempt };
+        let node = self.scene.plan.hosts[host].node;
+        let kind = self.scene.plan.steps[step].kind;
+        let disruptive = self.scene.plan.steps[step].disruptive();
+        self.checks.spawned(&self.world, &self.job, task, disruptive, self.now);
+        self.input(self.now, Input::Spawned { task, pid: 1 });
+        let hazards = self.scene.hazards;
+        let took = self.dice.between(200, 15_000);
+        let (mut end, mut acts, mut late) = (Some(End::Exit { status: 0 }), true, 0);
+        if self.dice.chance(hazards.command_fails) {
+            (end, acts) = (Some(End::Exit { status: 1 }), self.dice.chance(300));
+        } else if self.dice.chance(hazards.command_hangs) {
+            (end, acts) = (None, self.dice.chance(500));
+        } else if self.dice.chance(hazards.command_lies) {
+            // nothing at all, or what it promised a minute later
+            (acts, late) = (self.dice.chance(600), self.dice.between(20_000, 90_000));
+        } else if kind == StepKind::Reboot && self.dice.chance(700) {
+            end = Some(End::Exit { status: 255 });
+        }
+        if acts {
+            self.effect(node, kind, took + late);
+        }
+        let at = self.now + took;
+        self.running.insert(task, end.clone().map(|end| (at, end)));
+        if let Some(end) = end {
+            self.input(at, Input::Ended { task, end });
+        }
+    }
+
+    fn effect(&mut self, node: NodeIx, kind: StepKind, after: Ms) {
+        let never = self.dice.chance(self.scene.hazards.never_back);
+        let goodbye = self.dice.chance(700);
+        let kind = match kind {
+            // a command that nobody vouched for: reboots, restarts, or does nothing
+            StepKind::Run => *self.dice.pick(&[StepKind::Reboot, StepKind::Restart, StepKind::Run]),
+            other => other,
+        };
+        match kind {
+            StepKind::Drain => self.change(after, node, Change::Drain),
+            StepKind::Stop => self.change(after, node, Change::Leave { goodbye }),
+            StepKind::Start | StepKind::Restart => {
+                self.world.nodes[node].pending += 1;
+                self.change(after, node, Change::Leave { goodbye });
+                let serve = after + self.dice.between(5_000, 60_000);
+                if !never {
+                    self.change(serve, node, Change::Serve { pending: true });
+                }
+            }
+            StepKind::Reboot => {
+                self.world.nodes[node].pending += 1;
+                let gone = after + self.dice.between(0, 4_000);
+                self.change(gone, node, Change::Leave { goodbye });
+                self.change(gone, node, Change::HostDown);
+                let up = gone + self.dice.between(2_000, 60_000);
+                self.change(up, node, Change::HostUp);
+                let serve = up + self.dice.between(3_000, 60_000);
+                if !never {
+                    self.change(serve, node, Change::Serve { pending: true });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn happen(&mut self, ix: NodeIx, change: Change) {
+        let now = self.now;
+        let unseen = self.dice.chance(self.scene.hazards.command_lies);
+        let node = &mut self.world.nodes[ix];
+        match change {
+            Change::Drain if node.serving => {
+                (node.drained, node.left, node.said_goodbye) = (true, now, true);
+            }
+            Change::Drain => {}
+            Change::Leave { goodbye } => {
+                if node.serving && !node.drained {
+                    (node.left, node.said_goodbye) = (now, goodbye);
+                }
+                (node.serving, node.drained) = (false, false);
+            }
+            Change::HostDown => node.host_up = false,
+            Change::HostUp => {
+                node.host_up = true;
+                node.boot += 1;
+            }
+            Change::Serve { pending } => {
+                node.pending -= u32::from(pending);
+                if !node.host_up {
+                    return;
+                }
+                if !node.serving {
+                    node.generation = (node.generation + 1).max(now / 1000);
+                    (node.started, node.joined) = (now, now);
+                    if pending && unseen {
+                        node.unseen_until = now + 1_800_000;
+                    }
+                }
+                (node.serving, node.drained) = (true, false);
+            }
+        }
+        self.checks.changed(&self.world, ix, now);
+    }
+}

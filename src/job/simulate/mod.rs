@@ -1,0 +1,15 @@
+//! The machine in a hostile world, in virtual time. The world owns the truth: who is really up, what a
+//! command really did. No judgement here asks the machine what is down.
+//!
+//! Pure: a seed gives the same run, byte for byte.
+
+mod check;
+mod dice;
+mod drive;
+mod shapes;
+mod truth;
+
+pub use check::Violation;
+pub use dice::Dice;
+pub use drive::{Report, run};
+pub use shapes::{Hazards, Scene, scene};

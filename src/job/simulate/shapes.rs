@@ -1,0 +1,262 @@
+//! Random clusters, random plans, random hazards.
+
+use super::dice::Dice;
+use crate::plan::model::{Datacenter, Node, Plan, PlannedKeyspace, Rendered, Step, Target, VERSION};
+use crate::plan::protection::{Protection, protects, racks_are_free};
+use crate::playbook::model::{DatacenterOrder, Keyspaces, OnFailure, StepKind, Strategy, TakesDown};
+use crate::topology::model::{Factor, Host, Keyspace, Replication, Topology};
+use crate::topology::placement::replicas;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What may go wrong, in so many of a thousand cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hazards {
+    pub command_fails: u64,
+    pub command_hangs: u64,
+    /// It says 0 and did nothing.
+    pub command_lies: u64,
+    pub never_back: u64,
+    /// Nodes that die unasked, in the run as a whole.
+    pub deaths: u64,
+    pub cuts: u64,
+    pub liars: u64,
+    pub silent: u64,
+    /// Stops, kills, crashes of the runner.
+    pub interruptions: u64,
+    /// ms, at most, of one answer.
+    pub slow_answer: u64,
+}
+
+impl Hazards {
+    pub const CALM: Hazards = Hazards {
+        command_fails: 0,
+        command_hangs: 0,
+        command_lies: 0,
+        never_back: 0,
+        deaths: 0,
+        cuts: 0,
+        liars: 0,
+        silent: 0,
+        interruptions: 0,
+        slow_answer: 1500,
+    };
+}
+
+/// A cluster and a plan for it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    pub seed: u64,
+    pub topology: Topology,
+    pub plan: Plan,
+    pub hazards: Hazards,
+}
+
+/// The scene of a seed. `ignored`: a saboteur leaves this keyspace out of the plan (by its place among them).
+pub fn scene(seed: u64, ignored: Option<usize>) -> Scene {
+    let mut dice = Dice::new(seed);
+    let topology = topology(&mut dice);
+    let hazards = hazards(&mut dice);
+    let plan = plan(&mut dice, &topology, ignored);
+    Scene { seed, topology, plan, hazards }
+}
+
+fn hazards(dice: &mut Dice) -> Hazards {
+    if dice.chance(150) {
+        return Hazards::CALM;
+    }
+    let mut some = |most: u64| if dice.chance(400) { dice.between(0, most) } else { 0 };
+    Hazards {
+        command_fails: some(60),
+        command_hangs: some(60),
+        command_lies: some(80),
+        never_back: some(80),
+        deaths: some(900),
+        cuts: some(900),
+        liars: some(1000),
+        silent: some(500),
+        interruptions: some(800),
+        slow_answer: *dice.pick(&[300, 1500, 4000, 12_000]),
+    }
+}
+
+fn topology(dice: &mut Dice) -> Topology {
+    let datacenters = dice.between(1, 3);
+    let most = *dice.pick(&[3, 6, 6, 9, 12, 12, 24, 60]);
+    let mut hosts = Vec::new();
+    for dc in 1..=datacenters {
+        let count = dice.between(1, (most / datacenters).max(1));
+        let racks = dice.between(1, 6.min(count));
+        for n in 0..count {
+            let number = hosts.len();
+            hosts.push(Host {
+                id: format!("00000000-0000-4000-8000-{number:012}"),
+                address: format!("10.{dc}.{}.{}", n / 200, n % 200 + 1).parse().expect("an address"),
+                datacenter: format!("dc{dc}"),
+                rack: format!("r{}", n % racks + 1),
+                release: "5.0.5".into(),
+                tokens_digest: format!("{number:016x}"),
+                tokens: 0,
+            });
+        }
+    }
+    hosts.sort_by(|a, b| (&a.datacenter, &a.rack, a.address).cmp(&(&b.datacenter, &b.rack, b.address)));
+    let vnodes = if hosts.len() <= 12 { *dice.pick(&[1, 1, 4, 16, 256]) } else { *dice.pick(&[1, 1, 4, 16]) };
+    let mut taken = BTreeSet::new();
+    let mut tokens = Vec::new();
+    for (host, of) in hosts.iter_mut().enumerate() {
+        of.tokens = vnodes as u32;
+        for _ in 0..vnodes {
+            let mut token = dice.next() as i64 as i128;
+            while !taken.insert(token) {
+                token += 1;
+            }
+            tokens.push((token, host));
+        }
+    }
+    let mut topology = Topology {
+        version: 1,
+        cluster: "hostile".into(),
+        partitioner: "org.apache.cassandra.dht.Murmur3Partitioner".into(),
+        hosts,
+        keyspaces: BTreeMap::new(),
+        rings: vec![],
+        seeds: vec![],
+        asked: vec![],
+    };
+    for number in 0..dice.between(1, 4) {
+        let replication = replication(dice, datacenters);
+        let ring = replicas(&tokens, &topology.hosts, &replication);
+        topology.rings.push(ring);
+        let ring = Some(topology.rings.len() - 1);
+        topology.keyspaces.insert(format!("ks{number}"), Keyspace { replication, ring });
+    }
+    topology
+}
+
+fn replication(dice: &mut Dice, datacenters: u64) -> Replication {
+    let mut factor = |low| Factor { total: dice.between(low, 5) as u32, transient: 0 };
+    if factor(1).total == 1 {
+        return Replication::Simple(factor(1));
+    }
+    let mut of =
+        |dc: u64| (format!("dc{dc}"), Factor { total: [3, 3, 3, 2, 1, 5, 4][factor(0).total as usize], transient: 0 });
+    Replication::NetworkTopology((1..=datacenters).map(&mut of).collect())
+}
+
+fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
+    let mut counted = Keyspaces::Data;
+    if let Some(ignored) = ignored {
+        let names = topology.keyspaces.keys().enumerate().filter(|(ix, _)| *ix != ignored % topology.keyspaces.len());
+        let names: Vec<String> = names.map(|(_, name)| name.clone()).collect();
+        counted = Keyspaces::Only(names);
+    }
+    let protection = Protection::of(topology, &counted);
+    let steps = chain(dice);
+    let words = vec![Rendered { command: vec!["true".into()], ..Rendered::default() }; steps.len()];
+    let skip = dice.chance(300);
+    let worked: Vec<usize> = (0..topology.hosts.len()).filter(|_| !skip || dice.chance(700)).collect();
+    let worked = if worked.is_empty() { vec![0] } else { worked };
+    Plan {
+        version: VERSION,
+        name: "hostile".into(),
+        description: None,
+        playbook: None,
+        params: BTreeMap::new(),
+        reason_required: false,
+        accept_outage: (topology.hosts.len() == 1).then(|| "one node".into()),
+        cluster: topology.cluster.clone(),
+        partitioner: topology.partitioner.clone(),
+        service: "cassandra".into(),
+        nodes: topology.hosts.iter().map(node).collect(),
+        keyspaces: topology
+            .keyspaces
+            .iter()
+            .map(|(name, keyspace)| {
+                let protects = protects(&Keyspaces::Data, name);
+                (name.clone(), PlannedKeyspace { replication: keyspace.replication.clone(), protects })
+            })
+            .collect(),
+        protect: Keyspaces::Data,
+        shared: protection.shared.clone(),
+        everybody_conflicts: protection.everybody.clone(),
+        strategy: if dice.chance(150) { Strategy::One } else { Strategy::Topology },
+        datacenters: datacenters(topology, &protection),
+        datacenter_order: if dice.chance(500) { DatacenterOrder::Parallel } else { DatacenterOrder::Serial },
+        max_hosts: Some(*dice.pick(&[1, 2, 3, 10, 100])),
+        max_failures: *dice.pick(&[0, 0, 1, 3]),
+        stop_after: dice.chance(100).then(|| dice.between(1, 5) as u32),
+        grace_ms: *dice.pick(&[0, 0, 20_000]),
+        blocked_timeout_ms: 300_000,
+        poll_ms: 5_000,
+        checks_start: vec![],
+        checks_each_host: vec![],
+        ignore_down: false,
+        setup: vec![],
+        steps,
+        left_out: vec![],
+        hosts: worked.into_iter().map(|node| Target { node, words: words.clone() }).collect(),
+        warnings: vec![],
+    }
+}
+
+fn node(host: &Host) -> Node {
+    Node {
+        id: host.id.clone(),
+        address: host.address,
+        datacenter: host.datacenter.clone(),
+        rack: host.rack.clone(),
+        release: host.release.clone(),
+        tokens_digest: host.tokens_digest.clone(),
+        seed: false,
+        ssh: vec![],
+        nodetool: vec![],
+    }
+}
+
+fn datacenters(topology: &Topology, protection: &Protection) -> Vec<Datacenter> {
+    let mut racks: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for host in &topology.hosts {
+        racks.entry(&host.datacenter).or_default().insert(&host.rack);
+    }
+    let one = |(name, racks): (&String, BTreeSet<&String>)| Datacenter {
+        name: name.clone(),
+        rack_by_rack: racks_are_free(topology, protection, name),
+        racks: racks.into_iter().cloned().collect(),
+    };
+    racks.into_iter().map(one).collect()
+}
+
+fn chain(dice: &mut Dice) -> Vec<Step> {
+    use StepKind::{Drain, Reboot, Restart, Run, Start, Stop, WaitUp};
+    let kinds: &[StepKind] = match dice.between(0, 5) {
+        0 => &[Reboot, WaitUp],
+        1 => &[Drain, Restart, WaitUp],
+        2 => &[Run, WaitUp],
+        3 => &[Drain, Stop, Start, WaitUp],
+        _ => &[Drain, Stop, Reboot, WaitUp],
+    };
+    kinds.iter().map(|kind| step(*kind)).collect()
+}
+
+fn step(kind: StepKind) -> Step {
+    let (takes_down, minutes) = match kind {
+        StepKind::Drain | StepKind::Stop | StepKind::Start | StepKind::Restart => (TakesDown::Restart, 5),
+        StepKind::Reboot => (TakesDown::Reboot, 2),
+        StepKind::Run => (TakesDown::Unknown, 5),
+        _ => (TakesDown::Nothing, 10),
+    };
+    Step {
+        kind,
+        name: format!("{kind:?}").to_lowercase(),
+        timeout_ms: minutes * 60_000,
+        poll_ms: 5_000,
+        stable: 3,
+        ok_exit: vec![0],
+        on_failure: OnFailure::Stop,
+        idempotent: false,
+        takes_down,
+        guessed: None,
+        pause_ms: None,
+        script: None,
+    }
+}
