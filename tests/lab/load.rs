@@ -87,7 +87,7 @@ async fn fire(session: Arc<Session>, read: PreparedStatement, write: PreparedSta
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let began = Instant::now();
     let id = (i.wrapping_mul(7919) % 10_007) as i32;
-    let (op, result) = if i % 2 == 0 {
+    let (op, result) = if i.is_multiple_of(2) {
         ("read", session.execute_unpaged(&read, (id,)).await)
     } else {
         ("write", session.execute_unpaged(&write, (id, format!("v{i}"))).await)
