@@ -28,6 +28,6 @@ mod world;
 pub use calls::{Call, calls};
 pub use create::{Sandbox, create, create_running, open};
 pub use dispatch::dispatch;
-pub use fault::{Fault, Fate};
+pub use fault::{Fate, Fault};
 pub use judge::{Absence, Cause, Violation, absences, judge};
 pub use shape::Shape;

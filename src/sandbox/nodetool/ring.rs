@@ -87,11 +87,18 @@ pub fn ring(question: &Question) -> Result<Answer> {
         out += &line(["", "", "", "", "", "", &last]);
         for (token, host) in mine {
             let (machine, seen) = (&world.cluster.machines[*host], sight.seen[*host]);
-            let state = if seen.joining { "Joining" } else if seen.leaving { "Leaving" } else { "Normal" };
+            let state = if seen.joining {
+                "Joining"
+            } else if seen.leaving {
+                "Leaving"
+            } else {
+                "Normal"
+            };
             let owns = format!("{}.{}0%", machine.owns / 10, machine.owns % 10);
             let address = question.show(machine.address);
             let up = if seen.up { "Up" } else { "Down" };
-            let load = if sight.no_loads && *host != question.machine.ix { "?".to_owned() } else { table::size(machine.load) };
+            let load =
+                if sight.no_loads && *host != question.machine.ix { "?".to_owned() } else { table::size(machine.load) };
             out += &line([&address, &machine.rack, up, state, &load, &owns, &token.to_string()]);
         }
         out.push('\n');

@@ -1,7 +1,7 @@
 //! `nodetool status`: the node's own view of who is up.
 
-use super::{Answer, Question};
 use super::table;
+use super::{Answer, Question};
 use crate::sandbox::cluster::Machine;
 use crate::sandbox::draw;
 use crate::sandbox::keyspaces::is_system;
@@ -69,7 +69,13 @@ fn rows(question: &Question, ownership: &Ownership) -> Result<BTreeMap<String, V
     for machine in scattered(&world.cluster.machines, world.cluster.seed) {
         let seen = sight.seen[machine.ix];
         let me = machine.ix == question.machine.ix;
-        let state = if seen.joining { 'J' } else if seen.leaving { 'L' } else { 'N' };
+        let state = if seen.joining {
+            'J'
+        } else if seen.leaving {
+            'L'
+        } else {
+            'N'
+        };
         let owns = match ownership.effective && !seen.joining {
             true => format!("{}.{}%", machine.owns / 10, machine.owns % 10),
             false => "?".to_owned(),

@@ -26,7 +26,10 @@ pub fn run(call: &Invocation) -> Result<u8> {
         }
     };
     if delay > 0 {
-        say(&format!("{} scheduled, use 'shutdown -c' to cancel.\n", if power == Power::Off { "Shutdown" } else { "Reboot" }));
+        say(&format!(
+            "{} scheduled, use 'shutdown -c' to cancel.\n",
+            if power == Power::Off { "Shutdown" } else { "Reboot" }
+        ));
     }
     go(call, &world, &machine, power, delay)
 }
@@ -36,7 +39,7 @@ pub fn go(call: &Invocation, world: &World, machine: &Machine, power: Power, del
     let boots = world.history(machine)?.boots.len() as u64;
     let happens = world.power(machine, power, pace::now() + delay)?;
     call.log(&machine.name, "0");
-    let session_is_cut = draw::number(world.cluster.seed, &machine.name, boots) % 2 == 0;
+    let session_is_cut = draw::number(world.cluster.seed, &machine.name, boots).is_multiple_of(2);
     if happens && delay == 0 && session_is_cut {
         pace::sleep_until(pace::now() + world.cluster.pace.of(pace::GOES_DOWN) + 5000);
     }

@@ -60,8 +60,8 @@ fn asked(args: &[String]) -> Result<Asked, String> {
             asked.words.push(word.clone());
             break;
         }
-        let mut letters = word[1..].char_indices();
-        while let Some((at, letter)) = letters.next() {
+        let letters = word[1..].char_indices();
+        for (at, letter) in letters {
             if WITHOUT.contains(letter) {
                 asked.no_input |= letter == 'n' || letter == 'f';
             } else if WITH_VALUE.contains(letter) {
@@ -109,7 +109,9 @@ fn destination(asked: &mut Asked, word: &str) {
 pub fn run(call: &Invocation) -> Result<u8> {
     let asked = match asked(&call.args) {
         Ok(asked) if !asked.host.is_empty() => asked,
-        Ok(_) => return Ok(fail(call, "-", "usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] destination [command [argument ...]]")),
+        Ok(_) => {
+            return Ok(fail(call, "-", "usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] destination [command [argument ...]]"));
+        }
         Err(words) => return Ok(fail(call, "-", &words)),
     };
     let world = call.world()?;

@@ -71,21 +71,39 @@ fn on_cassandra(call: &Invocation, world: &World, machine: &Machine, verb: &str)
         "enable" | "disable" => world.enable(machine, verb == "enable")?,
         "is-enabled" => {
             let enabled = world.history(machine)?.enabled && !world.has(machine, &Fate::NotEnabled);
-            say(if quiet { "" } else if enabled { "enabled\n" } else { "disabled\n" });
+            say(if quiet {
+                ""
+            } else if enabled {
+                "enabled\n"
+            } else {
+                "disabled\n"
+            });
             return Ok(u8::from(!enabled));
         }
         _ => {
             let history = world.history(machine)?;
             let life = history.life(world.now);
             let died = life.end.is_some_and(|end| end.announced.is_none());
-            let state = if life.runs(world.now) { "active" } else if died { "failed" } else { "inactive" };
+            let state = if life.runs(world.now) {
+                "active"
+            } else if died {
+                "failed"
+            } else {
+                "inactive"
+            };
             let wanted = if verb == "is-failed" { "failed" } else { "active" };
             match verb {
                 "status" => say(&format!("cassandra.service - Apache Cassandra\n     Active: {state}\n")),
                 _ if quiet => {}
                 _ => say(&format!("{state}\n")),
             }
-            return Ok(if state == wanted { 0 } else if verb == "is-failed" { 1 } else { 3 });
+            return Ok(if state == wanted {
+                0
+            } else if verb == "is-failed" {
+                1
+            } else {
+                3
+            });
         }
     }
     Ok(0)
