@@ -5,7 +5,7 @@ release=$(cat /etc/cassandra/release)
 home=/opt/cassandra/$release
 . /etc/cassandra/heap
 exec "$(cat /etc/cassandra/java)" @/etc/cassandra/java17.options -Xms"$HEAP" -Xmx"$HEAP" -XX:MaxDirectMemorySize=128M -XX:+ExitOnOutOfMemoryError \
-  -Xshare:auto $(test -s "$home/server.jsa" && echo "-XX:SharedArchiveFile=$home/server.jsa") $SERVER_EXTRA \
+  -Xshare:auto $(test -s "$home/server.jsa" && echo "-XX:SharedArchiveFile=$home/server.jsa -XX:+UnlockDiagnosticVMOptions -XX:+AllowArchivingWithJavaAgent") $SERVER_EXTRA \
   -javaagent:"$(echo "$home"/lib/jamm-*.jar)" -cp "$(cat "$home/classpath")" \
   -Dcassandra.config=file:///etc/cassandra/cassandra.yaml -Dcassandra-rackdc.properties=file:///etc/cassandra/cassandra-rackdc.properties \
   -Dcassandra.storagedir=/var/lib/cassandra -Dcassandra.logdir=/run/cassandra \
