@@ -1,4 +1,5 @@
 //! One integration binary: one module a subject.
 
 mod process;
+mod sandbox;
 mod tidy;
