@@ -1,1 +1,183 @@
 //! One question to one node, as text: the plan's words, a deadline, one call at a time a node.
+//!
+//! Must never guess: a status other than 0, silence, output past its bound and text that cannot be
+//! read are `Unreadable`, with one sentence that says what was asked and what came instead.
+
+mod call;
+mod cluster;
+mod failure;
+
+pub use call::{Call, Output};
+pub use failure::{Failure, Reason};
+
+use crate::job::event::{Ms, Question};
+use crate::job::view::Answer;
+use crate::plan::model::{NodeIx, Plan};
+use crate::playbook::template::fill_args;
+use crate::topology::nodetool::{self, ParseError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Mutex, Semaphore};
+
+/// After this a call is ended and its answer unknown.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// Calls at a time, over all nodes.
+pub const AT_ONCE: usize = 16;
+/// Bytes of standard output of an ordinary answer.
+const LIMIT: usize = 64 << 20;
+/// Bytes of a ring: one line a token, 1 000 hosts of 256 tokens fit.
+const RING_LIMIT: usize = 256 << 20;
+
+/// The words that reach one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeWords {
+    /// For sentences: the address, or a seed as written.
+    pub name: String,
+    /// `cluster.ssh` and the host; a far command follows as further words.
+    pub ssh: Vec<String>,
+    /// `cluster.nodetool` with the hole `‹args›`.
+    pub nodetool: Vec<String>,
+}
+
+/// An answer with the times that its age is counted from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    pub answer: Answer,
+    /// When the process was started, not when it was queued.
+    pub asked: Ms,
+    pub at: Ms,
+}
+
+/// Asks the nodes of one cluster. Share it (`Arc`): its limits hold for whoever asks through it.
+#[derive(Debug)]
+pub struct Asker {
+    nodes: Vec<(NodeWords, Mutex<()>)>,
+    env: BTreeMap<String, String>,
+    at_once: Arc<Semaphore>,
+    deadline: Duration,
+}
+
+impl Asker {
+    /// `env` is set over this process's own environment (the sandbox's `PATH`).
+    pub fn new(nodes: Vec<NodeWords>, env: BTreeMap<String, String>) -> Self {
+        let nodes = nodes.into_iter().map(|words| (words, Mutex::new(()))).collect();
+        Asker { nodes, env, at_once: Arc::new(Semaphore::new(AT_ONCE)), deadline: DEADLINE }
+    }
+
+    /// Asks the nodes of a plan by their index.
+    pub fn of_plan(plan: &Plan, env: BTreeMap<String, String>) -> Self {
+        let words = plan.nodes.iter().map(|node| NodeWords {
+            name: node.address.to_string(),
+            ssh: node.ssh.clone(),
+            nodetool: node.nodetool.clone(),
+        });
+        Asker::new(words.collect(), env)
+    }
+
+    /// Another deadline than 30 s.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// How the node is called in sentences.
+    pub fn name(&self, node: NodeIx) -> &str {
+        &self.nodes[node].0.name
+    }
+
+    /// Standard output of `nodetool ARGS` on a node.
+    pub async fn nodetool(&self, node: NodeIx, args: &[&str]) -> Result<Output, Failure> {
+        let words = fill_args(&self.nodes[node].0.nodetool, args);
+        let limit = if matches!(args.first(), Some(&"describering" | &"ring")) { RING_LIMIT } else { LIMIT };
+        self.call(node, format!("nodetool {}", args.join(" ")), words, limit).await
+    }
+
+    /// Standard output of a far command.
+    pub async fn ssh(&self, node: NodeIx, far: &[&str]) -> Result<Output, Failure> {
+        let mut words = self.nodes[node].0.ssh.clone();
+        words.extend(far.iter().map(|word| (*word).to_owned()));
+        self.call(node, far.join(" "), words, LIMIT).await
+    }
+
+    async fn call(&self, node: NodeIx, what: String, words: Vec<String>, limit: usize) -> Result<Output, Failure> {
+        let (named, turn) = &self.nodes[node];
+        // The node's turn first: waiting for a slow node must not take a place from the others.
+        let _turn = turn.lock().await;
+        let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
+        let call = Call { what, node: named.name.clone(), words, limit, deadline: self.deadline };
+        call.run(&self.env).await
+    }
+
+    /// Asks one question.
+    pub async fn ask(&self, node: NodeIx, question: Question) -> Reply {
+        match question {
+            Question::Status => {
+                self.read(node, "status", |text| Ok(Answer::Status(Arc::new(nodetool::parse_status(text)?)))).await
+            }
+            Question::Gossip => {
+                self.read(node, "gossipinfo", |text| Ok(Answer::Gossip(Arc::new(nodetool::parse_gossipinfo(text)?))))
+                    .await
+            }
+            Question::Describe => {
+                let parse = |text: &str| Ok(Answer::Describe(Arc::new(nodetool::parse_describecluster(text)?)));
+                self.read(node, "describecluster", parse).await
+            }
+            Question::Info => {
+                self.read(node, "info", |text| Ok(Answer::Info(Arc::new(nodetool::parse_info(text)?)))).await
+            }
+            Question::Mode => {
+                self.read(node, "netstats", |text| Ok(Answer::Mode(nodetool::parse_netstats_mode(text)?))).await
+            }
+            Question::BootId => self.boot_id(node).await,
+            Question::Shape => self.shape(node).await,
+        }
+    }
+
+    async fn read(&self, node: NodeIx, command: &str, parse: impl Fn(&str) -> Result<Answer, ParseError>) -> Reply {
+        let asked = now();
+        match self.nodetool(node, &[command]).await {
+            Ok(output) => {
+                let answer =
+                    parse(&output.text).unwrap_or_else(|error| Answer::Unreadable(self.unreadable(node, &error)));
+                Reply { answer, asked: output.asked, at: output.at }
+            }
+            Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
+        }
+    }
+
+    async fn boot_id(&self, node: NodeIx) -> Reply {
+        let asked = now();
+        match self.ssh(node, &["cat", "/proc/sys/kernel/random/boot_id"]).await {
+            Ok(output) => {
+                let id = output.text.trim();
+                let answer = if uuid::Uuid::try_parse(id).is_ok() {
+                    Answer::BootId(id.to_owned())
+                } else {
+                    let name = self.name(node);
+                    Answer::Unreadable(format!("{name} gave `{}` where a boot id was expected", head(id)))
+                };
+                Reply { answer, asked: output.asked, at: output.at }
+            }
+            Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
+        }
+    }
+}
+
+/// The first line, at most 200 characters.
+pub(crate) fn head(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(200).collect()
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now() -> Ms {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Ms)
+}

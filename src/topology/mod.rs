@@ -5,3 +5,5 @@
 pub mod model;
 pub mod nodetool;
 pub mod placement;
+pub mod assembly;
+pub mod snapshot;
