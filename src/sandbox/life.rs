@@ -145,3 +145,80 @@ impl Life {
         self.runs(at) && at >= self.seen && leaving.into_iter().all(|moment| at < moment)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::host::{Boot, History};
+
+    const T: Moment = 1_000_000_000;
+
+    fn life() -> Life {
+        Life::new(T, 0, 0, Pace::new(1.0))
+    }
+
+    fn history(lives: Vec<Life>) -> History {
+        History { boots: vec![Boot { from: Some(0), to: None }], lives, enabled: true }
+    }
+
+    #[test]
+    fn a_start_goes_from_silence_to_an_open_port() {
+        let life = life();
+        let stages = [
+            (0, Stage::Silent),
+            (199, Stage::Silent),
+            (200, Stage::Uninitialized),
+            (600, Stage::Listening),
+            (1000, Stage::Starting),
+            (1600, Stage::Normal),
+        ];
+        for (after, stage) in stages {
+            assert_eq!(life.stage(T + after), stage, "{after} ms after the start");
+        }
+        assert_eq!(life.stage(T - 1), Stage::Silent);
+        assert!(!life.serves_cql(T + 2299) && life.serves_cql(T + 2300), "0.8 s after its peers see it");
+    }
+
+    #[test]
+    fn twice_the_speed_takes_half_the_time_and_a_slow_start_longer() {
+        assert_eq!(Life::new(T, 0, 0, Pace::new(2.0)).cql, T + 1150);
+        let slow = Life::new(T, 5000, 0, Pace::new(1.0));
+        assert_eq!((slow.jmx, slow.ready, slow.cql), (T + 200, T + 6000, T + 7300));
+    }
+
+    #[test]
+    fn generations_only_rise() {
+        let second = T / 1000;
+        assert_eq!(Life::new(T, 0, 0, Pace::new(1.0)).generation, second + 1);
+        assert_eq!(Life::new(T, 0, second + 70, Pace::new(1.0)).generation, second + 71, "two starts in one second");
+    }
+
+    #[test]
+    fn peers_convict_the_silent_late_and_those_who_say_goodbye_at_once() {
+        let pace = Pace::new(1.0);
+        let up = |life: &Life, at| history(vec![life.clone()]).held_up(at, &[], pace);
+        let mut killed = life();
+        killed.end = Some(End { at: T + 10_000, announced: None });
+        assert!(up(&killed, T + 15_999) && !up(&killed, T + 16_000));
+        let mut stopped = life();
+        stopped.end = Some(End { at: T + 10_300, announced: Some(T + 10_050) });
+        assert!(up(&stopped, T + 10_049) && !up(&stopped, T + 10_050));
+        let mut drained = life();
+        drained.drain = Some(Drain { announced: T + 10_100, done: None });
+        assert!(!up(&drained, T + 10_100));
+        assert_eq!(drained.stage(T + 10_100), Stage::Draining);
+        let frozen = [Span { from: T + 10_000, to: Some(T + 30_000) }];
+        let frozen_up = |at| history(vec![life()]).held_up(at, &frozen, pace);
+        assert!(frozen_up(T + 15_999) && !frozen_up(T + 16_000) && frozen_up(T + 30_000));
+    }
+
+    #[test]
+    fn a_new_life_is_seen_only_when_it_gossips() {
+        let mut first = life();
+        first.end = Some(End { at: T + 10_300, announced: Some(T + 10_050) });
+        let second = Life::new(T + 20_000, 0, first.generation, Pace::new(1.0));
+        let both = history(vec![first, second]);
+        let up = |at| both.held_up(at, &[], Pace::new(1.0));
+        assert!(!up(T + 21_499) && up(T + 21_500));
+    }
+}

@@ -2,4 +2,5 @@
 
 mod process;
 mod sandbox;
+mod sandbox_faults;
 mod tidy;
