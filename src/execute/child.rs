@@ -7,9 +7,9 @@
 //! A session without a terminal: what would ask for a password on `/dev/tty` fails at once and says so,
 //! where a process group of our terminal would be stopped until its deadline.
 
-use super::attempt_files::{self, NOT_SPAWNED, Watcher};
 use super::session;
 use crate::job::event::End;
+use crate::store::attempt::{self, NOT_SPAWNED, Watcher};
 use crate::store::owner::{Owner, Stat};
 use rustix::process::Signal;
 use std::ffi::OsString;
@@ -133,7 +133,7 @@ impl Signals {
 }
 
 async fn run(args: &Args, mut signals: Signals) -> u8 {
-    match Owner::this_process().and_then(|owner| attempt_files::claim(&args.dir, &Watcher::Runs { owner })) {
+    match Owner::this_process().and_then(|owner| attempt::claim(&args.dir, &Watcher::Runs { owner })) {
         Ok(true) => {}
         Ok(false) => return NOT_CLAIMED,
         Err(error) => return not_spawned(&args.dir, &error),
@@ -188,7 +188,7 @@ fn end_of(dir: &Path, status: ExitStatus) -> End {
 /// A full disk may have room again; without the file the end counts as unseen.
 async fn write_patiently(dir: &Path, end: &End) -> u8 {
     for _ in 0..20 {
-        if attempt_files::write_status(dir, end).is_ok() {
+        if attempt::write_status(dir, end).is_ok() {
             return WATCHED;
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -198,5 +198,5 @@ async fn write_patiently(dir: &Path, end: &End) -> u8 {
 
 fn not_spawned(dir: &Path, error: &io::Error) -> u8 {
     let end = End::NotSpawned { because: format!("the process that watches the command could not begin: {error}") };
-    if attempt_files::write_status(dir, &end).is_ok() { WATCHED } else { UNWRITTEN }
+    if attempt::write_status(dir, &end).is_ok() { WATCHED } else { UNWRITTEN }
 }

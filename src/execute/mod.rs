@@ -3,7 +3,6 @@
 //! Must never decide: what starts, what is ended and what is asked comes from `job::decide`, and its
 //! events are durable before anything is done.
 
-pub mod attempt_files;
 pub mod child;
 pub mod process;
 pub mod session;

@@ -1,11 +1,11 @@
 //! Commands as real processes: each beside a small process that outlives us (`child`), outputs straight
 //! to files, ended by TERM, a grace, KILL to everything that it started on this machine.
 
-use super::attempt_files::{self, ERR, OUT, SCRIPT, Watcher};
 use super::child::{NOT_CLAIMED, SUBCOMMAND, THIS_PROGRAM};
 use super::session;
 use crate::job::event::End;
 use crate::job::view::{Input, Task};
+use crate::store::attempt::{self, ERR, OUT, SCRIPT, Watcher};
 use crate::store::durable_file::{private_file, private_folder};
 use crate::store::owner::{Owner, Stat};
 use rustix::process::{Pid, Signal, kill_process};
@@ -188,7 +188,7 @@ async fn attend(
 }
 
 async fn await_earlier(dir: &Path, grace: Duration, mut ending: watch::Receiver<Option<Ending>>) -> End {
-    let owner = match attempt_files::claim(dir, &Watcher::GivenUp).and_then(|_| attempt_files::watcher(dir)) {
+    let owner = match attempt::claim(dir, &Watcher::GivenUp).and_then(|_| attempt::watcher(dir)) {
         Ok(Some(Watcher::Runs { owner })) => owner,
         Ok(Some(Watcher::GivenUp)) => {
             return End::NotSpawned { because: "rollbook ended before the command began".to_owned() };
@@ -233,13 +233,13 @@ async fn deadline(timeout: Option<Duration>) {
 }
 
 fn end_after(dir: &Path, watchers_exit: Option<i32>) -> End {
-    match attempt_files::status(dir) {
+    match attempt::status(dir) {
         Ok(Some(end)) => end,
         _ if watchers_exit == Some(i32::from(NOT_CLAIMED)) => {
             End::NotSpawned { because: format!("`{}` was used by an earlier attempt", dir.display()) }
         }
         // Ended before it claimed the folder, which it does before the command exists.
-        Ok(None) if matches!(attempt_files::watcher(dir), Ok(None)) => {
+        Ok(None) if matches!(attempt::watcher(dir), Ok(None)) => {
             End::NotSpawned { because: "the process that watches the command was ended before it began".to_owned() }
         }
         _ => End::Unseen,

@@ -1,4 +1,74 @@
 //! Runs, events and leases on disk (SQLite), outputs in plain files.
+//!
+//! What `append` returned for is on the disk. Must never hold a secret, and never cache what the
+//! cluster said: a run starts with empty eyes.
 
+pub mod attempt;
+mod clean;
 pub mod durable_file;
+mod error;
+pub mod home;
+mod leases;
 pub mod owner;
+mod requests;
+mod runs;
+mod schema;
+
+pub use clean::Cleaned;
+pub use error::StoreError;
+pub use leases::{Held, LeaseRequest};
+pub use requests::Request;
+pub use runs::{NewRun, RunRow, RunState, short};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// The store of one home folder. Calls block (a disk sync): in async code use `spawn_blocking`.
+#[derive(Debug)]
+pub struct Store {
+    home: PathBuf,
+    db: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the store, and makes it where there is none.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written, lies on a network file system, or holds the
+    /// store of a newer rollbook.
+    pub fn open(home: &Path) -> Result<Store, StoreError> {
+        home::prepare(home)?;
+        let db = schema::open(home)?;
+        Ok(Store { home: home.to_owned(), db: Mutex::new(db) })
+    }
+
+    /// Where `plan.json` and the outputs of a run lie.
+    pub fn run_folder(&self, run: &str) -> PathBuf {
+        self.home.join("runs").join(run)
+    }
+
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    fn read<T>(&self, what: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        // A panic in another call cannot have left a transaction half done: dropping one rolls it back.
+        let db = self.db.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        what(&db).map_err(|error| StoreError::database(&self.home, error))
+    }
+
+    /// All of it is on the disk, or nothing. The lock is taken before the first read, so that what was
+    /// read still holds when it is written.
+    fn write<T>(&self, what: impl FnOnce(&Transaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut db = self.db.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let database = |error| StoreError::database(&self.home, error);
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
+        let done = what(&transaction)?;
+        transaction.commit().map_err(database)?;
+        Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests;

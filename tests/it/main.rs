@@ -3,4 +3,5 @@
 mod process;
 mod sandbox;
 mod sandbox_faults;
+mod store_full;
 mod tidy;

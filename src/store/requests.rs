@@ -1,0 +1,56 @@
+//! What another process asks of the one that works on a run (`rollbook stop`).
+
+use super::runs::signed;
+use super::{Store, StoreError};
+use crate::job::event::Ms;
+use rusqlite::params;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Open no further host.
+    Stop { by: String },
+}
+
+const STOP: &str = "stop";
+
+impl Store {
+    /// Asks the process that works on the run to stop gently; it looks every second.
+    ///
+    /// # Errors
+    /// When there is no such run or the store cannot be written.
+    pub fn request_stop(&self, run: &str, by: &str, at: Ms) -> Result<(), StoreError> {
+        self.write(|db| {
+            db.execute(
+                "INSERT INTO requests (run, what, by_whom, at) VALUES (?1, ?2, ?3, ?4)",
+                params![run, STOP, by, signed(at)],
+            )
+            .map_err(|error| StoreError::database(self.home(), error))
+            .map(drop)
+        })
+    }
+
+    /// Takes what was asked since the last look.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn take_requests(&self, run: &str) -> Result<Vec<Request>, StoreError> {
+        let any = self.read(|db| {
+            db.prepare("SELECT EXISTS (SELECT 1 FROM requests WHERE run = ?1)")?
+                .query_row([run], |row| row.get::<_, bool>(0))
+        })?;
+        if !any {
+            return Ok(vec![]);
+        }
+        self.write(|db| {
+            let failed = |error| StoreError::database(self.home(), error);
+            let mut query =
+                db.prepare("DELETE FROM requests WHERE run = ?1 RETURNING what, by_whom").map_err(failed)?;
+            let rows = query.query_map([run], |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).map_err(failed)?;
+            rows.map(|row| match row.map_err(failed)? {
+                (what, by) if what == STOP => Ok(Request::Stop { by }),
+                (what, _) => Err(StoreError::unreadable(self.home(), format!("a request `{what}`"))),
+            })
+            .collect()
+        })
+    }
+}
