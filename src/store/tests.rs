@@ -141,7 +141,7 @@ fn a_dead_holder_gives_way_but_not_while_its_command_still_runs() {
     let owner = Owner::of(1).unwrap();
     attempt::claim(&folder, &attempt::Watcher::Runs { owner }).unwrap();
     let Err(StoreError::Held(held)) = store.acquire_leases(&lease(&two, &["a"])) else { panic!() };
-    assert_eq!(held.left_running, [folder.clone()]);
+    assert_eq!(held.left_running, std::slice::from_ref(&folder));
     assert!(held.to_string().contains("still runs"), "{held}");
     attempt::write_status(&folder, &End::Exit { status: 0 }).unwrap();
     store.acquire_leases(&lease(&two, &["a"])).unwrap();
