@@ -6,9 +6,11 @@
 
 mod access;
 mod observers;
+mod preflight;
 
 pub use access::AccessWords;
 pub use observers::choose_observers;
+pub use preflight::{PreflightCheck, PreflightFinding, preflight};
 
 use crate::ask::{Asker, NodeWords};
 use crate::diagnostic::Diagnostic;

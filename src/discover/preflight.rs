@@ -1,0 +1,231 @@
+//! Can every host be worked on? Asked before anything disruptive; changes nothing.
+
+use crate::ask::{Asker, Failure, Reason};
+use crate::diagnostic::Severity;
+use crate::plan::model::{NodeIx, Plan, Target, TargetIx};
+use crate::playbook::model::{StepKind, TakesDown};
+use crate::topology::nodetool::parse_netstats_mode;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// What stands in the way of a run on one host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PreflightFinding {
+    pub target: TargetIx,
+    pub node: NodeIx,
+    /// An error forbids the run.
+    pub severity: Severity,
+    pub check: PreflightCheck,
+    /// A lower-case fragment that names the host.
+    pub message: String,
+    pub help: String,
+}
+
+/// In the order in which they are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PreflightCheck {
+    /// ssh without a prompt.
+    Ssh,
+    /// No two nodes on one machine.
+    Machine,
+    /// `sudo` without a password.
+    Sudo,
+    /// The service starts at boot.
+    Enabled,
+    /// The node serves.
+    Mode,
+}
+
+/// What one host is asked; the same words for every host.
+#[derive(Clone, Debug)]
+struct Wanted {
+    /// Severity of a `sudo` that asks; None: no step needs it.
+    sudo: Option<Severity>,
+    enabled: Option<(String, Severity)>,
+    mode: Severity,
+}
+
+/// Makes the preflight of the targets given, all at once within the limits of the asker, which must be of
+/// this plan's nodes. Sorted by target and check; empty: nothing stands in the way.
+pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) -> Vec<PreflightFinding> {
+    let mut tasks = JoinSet::new();
+    for &target in targets {
+        let host = Host { asker: asker.clone(), target, node: plan.hosts[target].node };
+        let wanted = Wanted::of(plan, &plan.hosts[target]);
+        tasks.spawn(async move { host.asked(&wanted).await });
+    }
+    let mut findings = Vec::new();
+    let mut machines: BTreeMap<String, Vec<(TargetIx, NodeIx)>> = BTreeMap::new();
+    while let Some(done) = tasks.join_next().await {
+        // A task ends early only when it panics, and that is passed on.
+        let seen = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        findings.extend(seen.findings);
+        if let Some(machine) = seen.machine {
+            machines.entry(machine).or_default().push((seen.target, seen.node));
+        }
+    }
+    for mut nodes in machines.into_values().filter(|nodes| nodes.len() > 1) {
+        nodes.sort_unstable();
+        findings.extend(nodes[1..].iter().map(|&(target, node)| {
+            PreflightFinding {
+                target,
+                node,
+                severity: Severity::Error,
+                check: PreflightCheck::Machine,
+                message: format!("{} and {} are nodes on one machine", asker.name(nodes[0].1), asker.name(node)),
+                help:
+                    "leave all but one out of `targets`: groups of nodes on a machine are not known yet; after cloned \
+                   machines write a new /etc/machine-id (`systemd-machine-id-setup`)"
+                        .into(),
+            }
+        }));
+    }
+    findings.sort();
+    findings
+}
+
+impl Wanted {
+    fn of(plan: &Plan, target: &Target) -> Wanted {
+        let far = |words: &[String]| words.iter().skip(1).any(|word| names_sudo(word));
+        let commands = || target.words.iter().flat_map(|words| [Some(&words.command), words.probe.as_ref()]).flatten();
+        let sudo = if commands().any(|words| far(words)) {
+            Some(Severity::Error)
+        } else if plan.steps.iter().any(|step| step.script.as_deref().is_some_and(names_sudo)) {
+            // A script may mean the sudo of this machine.
+            Some(Severity::Warning)
+        } else {
+            None
+        };
+        let reboots =
+            |step: &crate::plan::model::Step| step.kind == StepKind::Reboot || step.takes_down == TakesDown::Reboot;
+        let last = plan.steps.iter().rposition(reboots);
+        let enabled = last.map(|at| {
+            let started = |step: &crate::plan::model::Step| matches!(step.kind, StepKind::Start | StepKind::Restart);
+            let later = plan.steps[at..].iter().any(started);
+            (plan.service.clone(), if later { Severity::Warning } else { Severity::Error })
+        });
+        let mode = if plan.ignore_down { Severity::Warning } else { Severity::Error };
+        Wanted { sudo, enabled, mode }
+    }
+}
+
+/// `sudo` as a word of its own anywhere in the text.
+fn names_sudo(text: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))).any(|word| word == "sudo")
+}
+
+struct Host {
+    asker: Arc<Asker>,
+    target: TargetIx,
+    node: NodeIx,
+}
+
+struct Seen {
+    target: TargetIx,
+    node: NodeIx,
+    machine: Option<String>,
+    findings: Vec<PreflightFinding>,
+}
+
+impl Host {
+    async fn asked(self, wanted: &Wanted) -> Seen {
+        let mut findings = Vec::new();
+        let machine = match self.asker.ssh(self.node, &["cat", "/etc/machine-id"]).await {
+            Ok(output) => self.machine(output.text.trim(), &mut findings),
+            Err(failure) => {
+                // Without ssh the other answers would say the same once more.
+                let help = "try the words by hand on this machine; `cluster.ssh` says how hosts are reached";
+                findings.push(self.finding(Severity::Error, PreflightCheck::Ssh, failure.to_string(), help));
+                return Seen { target: self.target, node: self.node, machine: None, findings };
+            }
+        };
+        if let Some(severity) = wanted.sudo {
+            findings.extend(self.sudo(severity).await);
+        }
+        if let Some((service, severity)) = &wanted.enabled {
+            findings.extend(self.enabled(service, *severity).await);
+        }
+        findings.extend(self.mode(wanted.mode).await);
+        Seen { target: self.target, node: self.node, machine, findings }
+    }
+
+    fn finding(&self, severity: Severity, check: PreflightCheck, message: String, help: &str) -> PreflightFinding {
+        PreflightFinding { target: self.target, node: self.node, severity, check, message, help: help.into() }
+    }
+
+    fn machine(&self, id: &str, findings: &mut Vec<PreflightFinding>) -> Option<String> {
+        if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Some(id.to_ascii_lowercase());
+        }
+        let name = self.asker.name(self.node);
+        let message = format!("{name} gave `{}` where the machine id was expected", crate::ask::head(id));
+        let help = "`cat /etc/machine-id` there must print 32 hexadecimal digits and nothing else";
+        findings.push(self.finding(Severity::Error, PreflightCheck::Machine, message, help));
+        None
+    }
+
+    async fn sudo(&self, severity: Severity) -> Option<PreflightFinding> {
+        let failure = self.asker.ssh(self.node, &["sudo", "-n", "true"]).await.err()?;
+        let help = "a step uses sudo: allow it without a password for this user (NOPASSWD in sudoers)";
+        Some(self.finding(severity, PreflightCheck::Sudo, failure.to_string(), help))
+    }
+
+    async fn enabled(&self, service: &str, severity: Severity) -> Option<PreflightFinding> {
+        let name = self.asker.name(self.node);
+        let finding = |severity, message| {
+            let help = format!("`sudo systemctl enable {service}` there, or name the unit in `cluster.service`");
+            Some(self.finding(severity, PreflightCheck::Enabled, message, &help))
+        };
+        let said = match self.asker.ssh(self.node, &["systemctl", "is-enabled", service]).await {
+            Ok(output) => output.text.trim().to_owned(),
+            // `disabled` and `masked` come with exit status 1.
+            Err(Failure { reason: Reason::Exit(_), stdout, .. }) if !stdout.trim().is_empty() => stdout.trim().into(),
+            Err(failure) => return finding(severity, failure.to_string()),
+        };
+        match said.as_str() {
+            "enabled" | "alias" | "generated" => None,
+            // Something else may start them; nobody can tell from here.
+            "static" | "indirect" => {
+                let message =
+                    format!("`{service}` on {name} is `{said}`: it starts at boot only if something asks for it");
+                finding(Severity::Warning, message)
+            }
+            _ => finding(
+                severity,
+                format!("`{service}` on {name} is `{}` and does not start at boot", crate::ask::head(&said)),
+            ),
+        }
+    }
+
+    async fn mode(&self, severity: Severity) -> Option<PreflightFinding> {
+        let name = self.asker.name(self.node);
+        let message = match self.asker.parsed(self.node, &["netstats"], parse_netstats_mode).await {
+            Ok(mode) if mode == "NORMAL" => return None,
+            Ok(mode) if mode == "DECOMMISSION_FAILED" => {
+                let message = format!("{name} failed to leave the cluster (`Mode: {mode}`), and serves");
+                let help = "finish or give up the decommission before long";
+                return Some(self.finding(Severity::Warning, PreflightCheck::Mode, message, help));
+            }
+            Ok(mode) => format!("{name} is in mode `{mode}` and does not serve"),
+            Err(sentence) => sentence,
+        };
+        let help = "bring the node back first, or leave it out of `targets`";
+        Some(self.finding(severity, PreflightCheck::Mode, message, help))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_sudo;
+
+    #[test]
+    fn sudo_is_a_word_of_its_own() {
+        for text in ["sudo", "sudo reboot &", "sh -c 'x;sudo y'", "/usr/bin/sudo reboot", "true && sudo -n x"] {
+            assert!(names_sudo(text), "{text}");
+        }
+        for text in ["", "pseudo", "sudoers", "sudo-wrapper", "visudo x", "my_sudo"] {
+            assert!(!names_sudo(text), "{text}");
+        }
+    }
+}
