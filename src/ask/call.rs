@@ -135,11 +135,11 @@ impl Call {
 
 /// Reads what there is; false at the end of the pipe. Past `keep` bytes the oldest are dropped.
 async fn read_some(pipe: &mut (impl AsyncRead + Unpin), into: &mut Vec<u8>, keep: usize) -> bool {
-    let mut buffer = [0; 16 << 10];
-    match pipe.read(&mut buffer).await {
+    // Straight into the heap: a buffer here would lie in every future above.
+    into.reserve(16 << 10);
+    match pipe.read_buf(into).await {
         Ok(0) | Err(_) => false,
-        Ok(read) => {
-            into.extend_from_slice(&buffer[..read]);
+        Ok(_) => {
             if into.len() > keep {
                 into.drain(..into.len() - keep);
             }

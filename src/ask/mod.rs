@@ -114,7 +114,7 @@ impl Asker {
         let _turn = turn.lock().await;
         let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
         let call = Call { what, node: named.name.clone(), words, limit, deadline: self.deadline };
-        call.run(&self.env).await
+        Box::pin(call.run(&self.env)).await
     }
 
     /// Asks one question.

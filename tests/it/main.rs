@@ -5,3 +5,4 @@ mod sandbox;
 mod sandbox_faults;
 mod store_full;
 mod tidy;
+mod topology_discover;
