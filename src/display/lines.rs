@@ -1,0 +1,79 @@
+//! Plain lines for a terminal, a CI log or a file: each dated, none ever taken back.
+
+use super::{Display, sentence, stamp, waits};
+use crate::job::event::{Event, HostEvent, Ms, StepEvent, What};
+use crate::job::waiting::Waiting;
+use crate::plan::model::Plan;
+use std::io::Write;
+
+/// Without events for so long, a heartbeat says what is waited for.
+const HEARTBEAT_MS: Ms = 30_000;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Volume {
+    /// Only the beginning, the end, and what went wrong.
+    Quiet,
+    Normal,
+    /// Also process ids and what a host was before it was taken out.
+    Verbose,
+}
+
+pub struct Lines<W> {
+    out: W,
+    volume: Volume,
+    heartbeat_ms: Ms,
+    said_at: Ms,
+}
+
+impl<W: Write + Send> Lines<W> {
+    pub fn new(out: W, volume: Volume) -> Lines<W> {
+        Lines { out, volume, heartbeat_ms: HEARTBEAT_MS, said_at: 0 }
+    }
+
+    /// Another time between two heartbeats.
+    pub fn heartbeat(mut self, every_ms: Ms) -> Self {
+        self.heartbeat_ms = every_ms;
+        self
+    }
+
+    fn say(&mut self, at: Ms, sentence: &str) {
+        // A reader that went away (a closed pipe, a closed terminal) must not stop the run.
+        let _ = writeln!(self.out, "{} {sentence}", stamp(at)).and_then(|()| self.out.flush());
+    }
+}
+
+impl<W: Write + Send> Display for Lines<W> {
+    fn event(&mut self, plan: &Plan, event: &Event) {
+        if loudness(event) <= self.volume {
+            self.say(event.at, &sentence(plan, event));
+            self.said_at = event.at;
+        }
+    }
+
+    fn waiting(&mut self, plan: &Plan, all: &[Waiting], now: Ms) {
+        if self.volume == Volume::Quiet || all.is_empty() || now < self.said_at.saturating_add(self.heartbeat_ms) {
+            return;
+        }
+        for wait in all {
+            self.say(now, &format!("… {}", waits::line(plan, wait, now)));
+        }
+        self.said_at = now;
+    }
+
+    fn trouble(&mut self, sentence: &str, now: Ms) {
+        self.say(now, sentence);
+    }
+}
+
+/// The least volume at which the event is said.
+fn loudness(event: &Event) -> Volume {
+    match &event.what {
+        What::Run(_) => Volume::Quiet,
+        What::Host { event: HostEvent::Baseline(_), .. } => Volume::Verbose,
+        What::Host { event: HostEvent::Opened | HostEvent::Settling | HostEvent::Done, .. } => Volume::Normal,
+        What::Host { .. } => Volume::Quiet,
+        What::Step { event: StepEvent::Spawned { .. } | StepEvent::Ended { .. }, .. } => Volume::Verbose,
+        What::Step { .. } | What::Setup { .. } => Volume::Normal,
+    }
+}

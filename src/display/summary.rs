@@ -1,0 +1,203 @@
+//! The end of a run: a table of hosts, what is left out of service with the way back, and what to type next.
+
+use super::incident::{address, outcome_words, step_name, stop_words};
+use super::time::{duration, stamp};
+use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, What};
+use crate::job::model::{HostState, Job, Phase, Stage};
+use crate::plan::model::{Plan, TargetIx};
+use crate::playbook::model::StepKind;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use std::collections::BTreeMap;
+
+/// What the journal says of one host beyond its state.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// 1 for the first host that opened.
+    order: Option<usize>,
+    opened: Option<Ms>,
+    ended: Option<Ms>,
+    /// Time in each step, over all attempts.
+    steps: BTreeMap<usize, Ms>,
+    started: Option<Ms>,
+    retries: u32,
+}
+
+/// Everything a person needs when the run `run` (its id, as one would type it) is over.
+pub fn summary(plan: &Plan, job: &Job, events: &[Event], run: &str) -> String {
+    let told = told(plan, events);
+    let mut text = table(plan, job, &told).trim_fmt();
+    text.push('\n');
+    text += &counts(job, events);
+    for (host, state) in job.hosts.iter().enumerate() {
+        text += &trouble(plan, host, state);
+    }
+    if let Some(stopping) = &job.stopping {
+        text += &format!("stopped: {}\n", stop_words(stopping));
+    }
+    text + &next(plan, job, run)
+}
+
+fn told(plan: &Plan, events: &[Event]) -> Vec<Told> {
+    let mut told = vec![Told::default(); plan.hosts.len()];
+    let mut opened = 0;
+    for event in events {
+        let Some(host) = host_of(&event.what).and_then(|host| told.get_mut(host)) else { continue };
+        match &event.what {
+            What::Host { event: HostEvent::Opened, .. } => {
+                opened += 1;
+                (host.order, host.opened, host.ended) = (Some(opened), Some(event.at), None);
+            }
+            What::Host { event: HostEvent::Baseline(_) | HostEvent::Settling | HostEvent::Back, .. } => {}
+            What::Host { .. } => host.ended = Some(event.at),
+            What::Step { step, event: what, .. } => host.step(*step, what, event.at),
+            What::Run(_) | What::Setup { .. } => {}
+        }
+    }
+    told
+}
+
+fn host_of(what: &What) -> Option<TargetIx> {
+    match what {
+        What::Host { host, .. } | What::Step { host, .. } => Some(*host),
+        What::Run(_) | What::Setup { .. } => None,
+    }
+}
+
+impl Told {
+    fn step(&mut self, step: usize, event: &StepEvent, at: Ms) {
+        match event {
+            StepEvent::Started { attempt } => {
+                self.started = Some(at);
+                self.retries += u32::from(*attempt > 1);
+            }
+            StepEvent::Passed { .. } | StepEvent::Tolerated { .. } => {
+                let took = at.saturating_sub(self.started.take().unwrap_or(at));
+                *self.steps.entry(step).or_default() += took;
+            }
+            StepEvent::Spawned { .. }
+            | StepEvent::Ended { .. }
+            | StepEvent::Probing { .. }
+            | StepEvent::Probed { .. } => {}
+        }
+    }
+}
+
+fn table(plan: &Plan, job: &Job, told: &[Told]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["host", "dc", "rack", "order", "result", "time", "steps"]);
+    let mut rows: Vec<TargetIx> = (0..plan.hosts.len()).collect();
+    // As they were worked on; those never opened behind, in the plan's order.
+    rows.sort_by_key(|host| (told[*host].order.unwrap_or(usize::MAX), *host));
+    for host in rows {
+        let (node, told) = (&plan.nodes[plan.hosts[host].node], &told[host]);
+        let time = told.opened.zip(told.ended).map(|(from, to)| duration(to.saturating_sub(from)));
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row([
+            Cell::new(node.address),
+            Cell::new(&node.datacenter),
+            Cell::new(&node.rack),
+            right(told.order.map_or("-".into(), |order| order.to_string())),
+            Cell::new(result(&job.hosts[host])),
+            right(time.unwrap_or_else(|| "-".into())),
+            Cell::new(steps(plan, told)),
+        ]);
+    }
+    table
+}
+
+fn result(state: &HostState) -> &'static str {
+    match &state.phase {
+        Phase::Waiting => "not begun",
+        Phase::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => "in doubt",
+        Phase::Working(_) | Phase::Settling { .. } => "unfinished",
+        Phase::Done if state.unproved => "done, unproved",
+        Phase::Done => "done",
+        Phase::Failed { .. } => "failed",
+        Phase::Lost { .. } => "in doubt",
+        Phase::Skipped { .. } => "skipped",
+    }
+}
+
+fn steps(plan: &Plan, told: &Told) -> String {
+    let mut steps: Vec<String> =
+        told.steps.iter().map(|(step, ms)| format!("{} {}", step_name(plan, *step), duration(*ms))).collect();
+    match told.retries {
+        0 => {}
+        1 => steps.push("1 retry".into()),
+        n => steps.push(format!("{n} retries")),
+    }
+    steps.join(" · ")
+}
+
+fn counts(job: &Job, events: &[Event]) -> String {
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for host in &job.hosts {
+        *counted.entry(result(host)).or_default() += 1;
+    }
+    let counts: Vec<String> = counted.iter().map(|(result, count)| format!("{count} {result}")).collect();
+    let (first, last) = (events.first().map_or(0, |event| event.at), events.last().map_or(0, |event| event.at));
+    format!(
+        "{} hosts: {}; {} from {}\n",
+        job.hosts.len(),
+        counts.join(", "),
+        duration(last.saturating_sub(first)),
+        stamp(first)
+    )
+}
+
+/// Why it failed, and the way back for one that may be out of service.
+fn trouble(plan: &Plan, host: TargetIx, state: &HostState) -> String {
+    let mut text = String::new();
+    let address = address(plan, host);
+    match &state.phase {
+        Phase::Failed { step, because } => {
+            text += &format!("{address} failed at {}: {because}\n", step_name(plan, *step))
+        }
+        Phase::Lost { step, because } => {
+            text += &format!("{address} in doubt at {}: {because}\n", step_name(plan, *step))
+        }
+        Phase::Skipped { because } => text += &format!("{address} skipped: {because}\n"),
+        Phase::Working(work) => text += &format!("{address} was left at {}\n", step_name(plan, work.step)),
+        Phase::Waiting | Phase::Settling { .. } | Phase::Done => {}
+    }
+    if state.disrupted && (state.unproved || state.in_work()) {
+        text += &format!("   it may be out of service; this brings it back: {}\n", way_back(plan, host));
+    }
+    text
+}
+
+fn way_back(plan: &Plan, host: TargetIx) -> String {
+    let starts = |kind: StepKind| matches!(kind, StepKind::Start | StepKind::Restart | StepKind::Reboot);
+    let node = &plan.nodes[plan.hosts[host].node];
+    match plan.steps.iter().position(|step| starts(step.kind) && step.kind != StepKind::Reboot) {
+        Some(step) if !plan.hosts[host].words[step].command.is_empty() => {
+            plan.hosts[host].words[step].command.join(" ")
+        }
+        _ => format!("{} sudo systemctl start {}", node.ssh.join(" "), plan.service),
+    }
+}
+
+/// What to type next.
+fn next(plan: &Plan, job: &Job, run: &str) -> String {
+    let Some(outcome) = job.ended else {
+        return format!("it has not ended; go on with: rollbook resume {run}\n");
+    };
+    let first = |test: fn(&Phase) -> bool| {
+        let found = job.hosts.iter().position(|host| test(&host.phase) && !host.settled);
+        found.map(|host| address(plan, host))
+    };
+    let doubt = first(|phase| matches!(phase, Phase::Lost { .. } | Phase::Working(_)));
+    let commands = match (outcome, doubt) {
+        (Outcome::Succeeded, _) => vec![format!("rollbook runs show {run}")],
+        (Outcome::Refused | Outcome::Stale, _) => vec!["rollbook plan … (the cluster as it is now)".to_owned()],
+        (Outcome::Stopped, _) => vec![format!("rollbook resume {run}")],
+        (_, Some(host)) => {
+            vec![format!("rollbook resolve {run} {host} --as done|failed|retry"), format!("rollbook resume {run}")]
+        }
+        (_, None) => {
+            vec![format!("rollbook resume {run} --retry-failed"), format!("rollbook resume {run} --skip HOST")]
+        }
+    };
+    format!("{}; next: {}\n", outcome_words(outcome), commands.join("\n      or: "))
+}

@@ -1,0 +1,293 @@
+//! The run's loop: one input → what became true → durably journalled, or stop → what to do now → durably
+//! journalled → done. Everything that decides is in `job`; everything here is order and patience.
+
+use super::process::{Control, Launcher};
+use super::{adoption, orders};
+use crate::ask::{self, Asker};
+use crate::display::Display;
+use crate::job::apply::{IllegalTransition, apply};
+use crate::job::decide::decide;
+use crate::job::event::{Event, HostEvent, Ms, Outcome, Resolution, RunEvent, What};
+use crate::job::heard::View;
+use crate::job::model::Job;
+use crate::job::observe::{facts, observe};
+use crate::job::rules::{Frame, Rules};
+use crate::job::view::{Action, Input, Task, Told};
+use crate::job::waiting;
+use crate::plan::model::{PlanFile, TargetIx};
+use crate::store::{LeaseRequest, Request, Store, StoreError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+
+/// How often the store is asked for `rollbook stop`, and the display told what is waited for.
+const TICK: Duration = Duration::from_secs(1);
+/// How many of those that wait for their turn are shown.
+const WAITS_SHOWN: usize = 3;
+/// Decisions in a row without any input. The machine settles after a few; more is a mistake in it.
+const DECISIONS: usize = 10_000;
+
+/// What a run needs beside its plan.
+pub struct RunContext {
+    pub store: Arc<Store>,
+    /// Id of a run of the store.
+    pub run: String,
+    pub reason: Option<String>,
+    /// Who runs it, for people.
+    pub by: String,
+    /// Set over this process's environment for every command (the sandbox's `PATH`).
+    pub env: BTreeMap<String, String>,
+    pub asker: Arc<Asker>,
+    pub launcher: Launcher,
+    /// Between TERM and KILL.
+    pub grace: Duration,
+    pub rules: Rules,
+    pub displays: Vec<Box<dyn Display>>,
+    /// Hosts that the operator settles before it goes on (`--retry-failed`, `--skip`, `resolve`).
+    pub settle: Vec<(TargetIx, Resolution)>,
+    /// Inputs from outside: signals are sent here.
+    pub tx: UnboundedSender<Input>,
+    pub rx: UnboundedReceiver<Input>,
+}
+
+/// Why a run could not begin, or had to be left. Commands that still ran were waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("the journal of this run cannot be continued: {0}")]
+    Journal(#[from] IllegalTransition),
+    #[error("rollbook is at a loss: {0}; nothing further was started")]
+    AtALoss(String),
+}
+
+/// Carries out the plan, or goes on with it: what the store already has of the run is taken up first.
+/// Returns the outcome and the job as it then stands. Signals are the caller's (`signals::listen`).
+///
+/// # Errors
+/// Before anything is started: the run or a host is held by another process, or the journal does not
+/// fit. Later: the store cannot be written; then nothing new was started, and commands were waited for.
+pub async fn run(file: Arc<PlanFile>, ctx: RunContext) -> Result<(Outcome, Job), EngineError> {
+    let (store, run) = (ctx.store.clone(), ctx.run.clone());
+    let plan = file.clone();
+    let frame = Frame::new(&plan.plan, ctx.rules);
+    let mut engine = Engine::new(&file, &frame, ctx).await?;
+    let done = engine.go().await;
+    if let Err(error) = &done {
+        engine.leave(error).await;
+    }
+    // The hosts are free for others, also when the last events could not be written.
+    let freed = blocking(&store, move |store| store.release_leases(&run).and_then(|()| store.let_go(&run))).await;
+    let outcome = done?;
+    freed?;
+    Ok((outcome, engine.job))
+}
+
+struct Engine<'a> {
+    file: &'a PlanFile,
+    frame: &'a Frame<'a>,
+    ctx: RunContext,
+    job: Job,
+    view: View,
+    tasks: BTreeMap<Task, Control>,
+    asks: JoinSet<()>,
+}
+
+impl<'a> Engine<'a> {
+    async fn new(file: &'a PlanFile, frame: &'a Frame<'a>, ctx: RunContext) -> Result<Engine<'a>, EngineError> {
+        let (run, plan) = (ctx.run.clone(), &file.plan);
+        blocking(&ctx.store, move |store| store.take_up(&run)).await?;
+        let (run, cluster, by, reason) = (ctx.run.clone(), plan.cluster.clone(), ctx.by.clone(), ctx.reason.clone());
+        let ids: Vec<String> = plan.hosts.iter().map(|target| plan.nodes[target.node].id.clone()).collect();
+        let leased = blocking(&ctx.store, move |store| {
+            let host_ids = ids.iter().map(String::as_str).collect();
+            let (reason, at) = (reason.as_deref(), ask::now());
+            store.acquire_leases(&LeaseRequest { run: &run, cluster: &cluster, host_ids, by: &by, reason, at })
+        });
+        let run = ctx.run.clone();
+        if let Err(error) = leased.await {
+            blocking(&ctx.store, move |store| store.let_go(&run)).await?;
+            return Err(error.into());
+        }
+        let journal = blocking(&ctx.store, move |store| store.events_after(&run, 0)).await?;
+        let mut job = Job::new(plan);
+        for (_, event) in &journal {
+            apply(plan, &mut job, event)?;
+        }
+        Ok(Engine { file, frame, ctx, job, view: View::default(), tasks: BTreeMap::new(), asks: JoinSet::new() })
+    }
+
+    async fn go(&mut self) -> Result<Outcome, EngineError> {
+        self.begin().await?;
+        loop {
+            let wake_at = self.settle().await?;
+            if let Some(outcome) = self.job.ended {
+                return Ok(outcome);
+            }
+            let input = self.next_input(wake_at).await?;
+            self.take(input).await?;
+        }
+    }
+
+    /// Takes the run up: what an earlier process left running is waited for, or adopted.
+    async fn begin(&mut self) -> Result<(), EngineError> {
+        let folder = self.ctx.store.run_folder(&self.ctx.run);
+        adoption::finish_setup(self.frame.plan, &self.job, &folder, self.ctx.grace).await;
+        let started = RunEvent::Started {
+            session: self.job.session + 1,
+            plan: self.file.hash.clone(),
+            reason: self.ctx.reason.clone(),
+            by: self.ctx.by.clone(),
+        };
+        let in_flight = adoption::in_flight(self.frame, &self.job);
+        let mut events = vec![What::Run(started)];
+        for (host, how) in std::mem::take(&mut self.ctx.settle) {
+            events.push(What::Host { host, event: HostEvent::Resolved { how, by: self.ctx.by.clone() } });
+        }
+        let at = ask::now();
+        self.journal(events.into_iter().map(|what| Event { at, what }).collect()).await?;
+        for task in in_flight {
+            let dir = folder.join(crate::store::attempt::folder(self.frame.plan, task, self.job.session));
+            let control = super::process::adopt(task, dir, self.ctx.grace, self.ctx.tx.clone());
+            self.tasks.insert(task, control);
+        }
+        Ok(())
+    }
+
+    /// Decides and acts until there is nothing more to do now. Returns when to look again.
+    async fn settle(&mut self) -> Result<Option<Ms>, EngineError> {
+        for _ in 0..DECISIONS {
+            let decision = decide(self.frame, &self.job, &self.view, ask::now());
+            if decision.is_empty() {
+                return Ok(decision.wake_at);
+            }
+            self.journal(decision.events).await?;
+            for action in decision.actions {
+                self.perform(action);
+            }
+        }
+        Err(EngineError::AtALoss(format!("{DECISIONS} decisions in a row")))
+    }
+
+    async fn take(&mut self, input: Input) -> Result<(), EngineError> {
+        let now = ask::now();
+        if let Input::Ended { task, .. } = &input {
+            self.tasks.remove(task);
+        }
+        let facts = facts(&self.job, &input, now);
+        observe(self.frame, &self.job, &mut self.view, &input, now);
+        self.journal(facts).await
+    }
+
+    /// First on the disk, then in force, then shown.
+    async fn journal(&mut self, events: Vec<Event>) -> Result<(), EngineError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        // What does not fit must not reach the disk: a journal that cannot be folded cannot be resumed.
+        let mut job = self.job.clone();
+        for event in &events {
+            apply(self.frame.plan, &mut job, event)?;
+        }
+        let run = self.ctx.run.clone();
+        let events = blocking(&self.ctx.store, move |store| store.append(&run, &events).map(|()| events)).await?;
+        self.job = job;
+        for event in &events {
+            for display in &mut self.ctx.displays {
+                display.event(self.frame.plan, event);
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, action: Action) {
+        let now = ask::now();
+        match action {
+            Action::Ask((node, question)) => {
+                observe(self.frame, &self.job, &mut self.view, &Input::Asking { node, question }, now);
+                self.asks.spawn(orders::ask(self.ctx.asker.clone(), node, question, self.ctx.tx.clone()));
+            }
+            Action::Spawn(task) => match orders::spec(self.frame.plan, task, &self.ctx, self.job.session) {
+                Ok(spec) => {
+                    let control = super::process::spawn(&self.ctx.launcher, task, spec, self.ctx.tx.clone());
+                    self.tasks.insert(task, control);
+                }
+                Err(because) => {
+                    let end = crate::job::event::End::NotSpawned { because };
+                    // Our own receiver lives as long as we do.
+                    let _ = self.ctx.tx.send(Input::Ended { task, end });
+                }
+            },
+            Action::End { task, timed_out } => {
+                observe(self.frame, &self.job, &mut self.view, &Input::Ending { task }, now);
+                if let Some(control) = self.tasks.get(&task) {
+                    control.end(timed_out);
+                }
+            }
+        }
+    }
+
+    /// Waits for the next thing that happens: an input, a request of another process, a time that came.
+    async fn next_input(&mut self, wake_at: Option<Ms>) -> Result<Input, EngineError> {
+        loop {
+            while self.asks.try_join_next().is_some() {}
+            let now = ask::now();
+            let wake = wake_at.map_or(TICK, |at| Duration::from_millis(at.saturating_sub(now)).min(TICK));
+            tokio::select! {
+                biased;
+                input = self.ctx.rx.recv() => return input.ok_or_else(|| EngineError::AtALoss("nobody can say anything any more".into())),
+                () = tokio::time::sleep(wake) => {}
+            }
+            if let Some(told) = self.requested().await? {
+                return Ok(Input::Told(told));
+            }
+            let now = ask::now();
+            if wake_at.is_some_and(|at| at <= now) {
+                return Ok(Input::Woke);
+            }
+            let waits = waiting::waiting(self.frame, &self.job, &self.view, now, WAITS_SHOWN);
+            for display in &mut self.ctx.displays {
+                display.waiting(self.frame.plan, &waits, now);
+            }
+        }
+    }
+
+    async fn requested(&mut self) -> Result<Option<Told>, EngineError> {
+        let run = self.ctx.run.clone();
+        let requests = blocking(&self.ctx.store, move |store| store.take_requests(&run)).await?;
+        Ok(requests.into_iter().next().map(|Request::Stop { by }| Told::Stop { by }))
+    }
+
+    /// The store is gone, or the machine is at a loss: nothing starts any more, what runs is waited for.
+    /// Its status files keep the ends, which a later `resume` reads.
+    async fn leave(&mut self, error: &EngineError) {
+        let running = self.tasks.len();
+        let sentence = format!("{error}; nothing further is started, {running} commands that run are waited for");
+        for display in &mut self.ctx.displays {
+            display.trouble(&sentence, ask::now());
+        }
+        while !self.tasks.is_empty() {
+            match self.ctx.rx.recv().await {
+                Some(Input::Ended { task, .. }) => drop(self.tasks.remove(&task)),
+                Some(Input::Told(Told::Kill { .. })) => self.tasks.values().for_each(|control| control.end(false)),
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+}
+
+/// A call to the store, which waits for the disk, off the threads that everything else runs on.
+async fn blocking<T: Send + 'static>(
+    store: &Arc<Store>,
+    call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = store.clone();
+    match tokio::task::spawn_blocking(move || call(&store)).await {
+        Ok(done) => done,
+        // A panic in the store is a mistake of ours: it goes on as one.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

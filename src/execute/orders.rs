@@ -1,0 +1,81 @@
+//! From an action of the machine to what is really done: a command with its words filled in, a question.
+
+use super::engine::RunContext;
+use super::process::ProcessSpec;
+use crate::ask::{self, Asker};
+use crate::diagnostic::Diagnostic;
+use crate::job::event::{Ms, Question};
+use crate::job::view::{Answer, Input, Task};
+use crate::plan::model::{NodeIx, Plan};
+use crate::playbook::template::{fill, fill_env};
+use crate::store::attempt;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The process of a task. The machine keeps its deadline.
+///
+/// # Errors
+/// A sentence, when a hole of the words cannot be filled.
+pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, session: u32) -> Result<ProcessSpec, String> {
+    let (run, reason) = (ctx.run.as_str(), ctx.reason.as_deref());
+    let mut spec = ProcessSpec {
+        words: vec![],
+        script: None,
+        env: ctx.env.clone(),
+        dir: ctx.store.run_folder(run).join(attempt::folder(plan, task, session)),
+        timeout: None,
+        grace: ctx.grace,
+    };
+    let filled = |words: &[String]| fill(words, run, reason).map_err(sentence);
+    match task {
+        Task::Step { host, step, .. } => {
+            let rendered = &plan.hosts[host].words[step];
+            spec.words = filled(&rendered.command)?;
+            spec.script = plan.steps[step].script.clone();
+            spec.env.extend(fill_env(&rendered.env, run, reason).map_err(sentence)?);
+        }
+        Task::Probe { host, step, .. } => {
+            let rendered = &plan.hosts[host].words[step];
+            spec.words = filled(rendered.probe.as_deref().unwrap_or_default())?;
+            spec.env.extend(fill_env(&rendered.env, run, reason).map_err(sentence)?);
+        }
+        Task::Setup { index } => spec.words = filled(&plan.setup[index].run)?,
+        Task::Undo { index } => spec.words = filled(plan.setup[index].undo.as_deref().unwrap_or_default())?,
+    }
+    Ok(spec)
+}
+
+fn sentence(diagnostic: Diagnostic) -> String {
+    diagnostic.message
+}
+
+/// Asks, and sends the answer; if the asking itself breaks, that is an answer too: without one the
+/// machine would wait for it for ever.
+pub(super) async fn ask(asker: Arc<Asker>, node: NodeIx, question: Question, tx: UnboundedSender<Input>) {
+    let mut promise = Promise { node, question, asked: ask::now(), tx: Some(tx) };
+    let reply = asker.ask(node, question).await;
+    promise.keep(reply.answer, reply.asked, reply.at);
+}
+
+struct Promise {
+    node: NodeIx,
+    question: Question,
+    asked: Ms,
+    tx: Option<UnboundedSender<Input>>,
+}
+
+impl Promise {
+    fn keep(&mut self, answer: Answer, asked: Ms, at: Ms) {
+        if let Some(tx) = self.tx.take() {
+            // The run may be over: nobody listens then.
+            let _ = tx.send(Input::Answered { node: self.node, question: self.question, answer, asked, at });
+        }
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let asked = self.asked;
+        self.keep(Answer::Unreadable("the asking broke off".to_owned()), asked, ask::now());
+    }
+}
