@@ -24,6 +24,18 @@ pub fn split_placed(text: &str, place: &dyn Fn(Range<usize>) -> Span) -> Result<
     splitter.finish()
 }
 
+/// A text that is one word as it stands, such as the value of an environment variable: nothing is split,
+/// quotes are text, `{{ … }}` are values.
+pub fn unsplit_placed(text: &str, place: &dyn Fn(Range<usize>) -> Span) -> Result<Word, Diagnostic> {
+    let mut splitter = Splitter { text, place, words: Vec::new(), word: None, bare: Vec::new() };
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        at = if text[at..].starts_with("{{") { splitter.template(at)? } else { splitter.literal(at, character)? };
+    }
+    splitter.word(0).span = place(0..text.len());
+    Ok(splitter.word.map(|(_, word)| word).unwrap_or_else(|| Word::new("")))
+}
+
 /// A command of `rollbook exec`: `{}` is the address of the host as in cstarpar, every other brace is text.
 pub fn from_exec(text: &str) -> Result<Command, Diagnostic> {
     let mut template = String::new();

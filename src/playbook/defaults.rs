@@ -1,7 +1,8 @@
 //! What is meant where the playbook says nothing (language.md, "Steps").
 
 use super::model::{
-    Access, Checks, Command, Concurrency, DatacenterOrder, Keyspaces, Playbook, StepKind, Strategy, Targets, Word,
+    Access, Checks, Command, Concurrency, DatacenterOrder, Keyspaces, Playbook, StepKind, Strategy, TakesDown, Targets,
+    Word,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -88,6 +89,16 @@ pub fn timeout(kind: StepKind) -> Duration {
         StepKind::Run => 60 * MINUTE,
         StepKind::Pause => 0,
     })
+}
+
+/// What a kind takes away; of a `run` only its author or a guess can tell.
+pub fn takes_down(kind: StepKind) -> Option<TakesDown> {
+    match kind {
+        StepKind::Drain | StepKind::Stop | StepKind::Start | StepKind::Restart => Some(TakesDown::Restart),
+        StepKind::Reboot => Some(TakesDown::Reboot),
+        StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause => Some(TakesDown::Nothing),
+        StepKind::Run => None,
+    }
 }
 
 /// How many good polls in a row prove it.

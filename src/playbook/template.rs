@@ -8,6 +8,7 @@ mod values;
 
 pub use fill::{fill, fill_args, fill_env};
 pub use names::{Scope, check};
+pub(super) use names::{judge as judge_name, names as names_in, position as name_at};
 
 use super::command::template_end;
 use super::model::{Command, Word};
@@ -182,6 +183,29 @@ fn hole(expression: &str) -> Option<String> {
     };
     let text = std::iter::once(name).chain(filters).collect::<Vec<_>>().join("|");
     known.then(|| format!("‹{text}›"))
+}
+
+/// Parameters that stand in a word as they are, without a filter, with their places.
+pub(super) fn bare_params(word: &Word) -> Vec<(String, Span)> {
+    let mut found = Vec::new();
+    for piece in pieces(&word.template) {
+        if let Piece::Expression(number, expression) = piece
+            && let Some(name) = expression.trim().strip_prefix("params.")
+        {
+            found.push((name.to_owned(), place(word, number, expression, None)));
+        }
+    }
+    found
+}
+
+/// Where a word reads the run's reason, if it does.
+pub(super) fn reads_reason(word: &Word) -> Option<Span> {
+    pieces(&word.template).into_iter().find_map(|piece| match piece {
+        Piece::Expression(number, expression) if hole(expression)?.starts_with("‹run.reason") => {
+            Some(place(word, number, expression, None))
+        }
+        _ => None,
+    })
 }
 
 /// Where the n-th expression of a word, or a part of it, stands in the file.

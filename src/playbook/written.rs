@@ -1,0 +1,396 @@
+//! The playbook's form in the file: what serde reads and schemars describes, and nothing else is accepted.
+//!
+//! Holds no meaning and no default. Keys are kebab-case; a key that is absent differs from one without a value.
+
+use super::duration;
+use super::model::{Check, DatacenterOrder, OnFailure, Strategy};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// A rollbook playbook: what is done to every host of a Cassandra cluster, in which order, under which checks.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Playbook {
+    /// Version of the playbook language.
+    #[schemars(extend("const" = 1))]
+    pub rollbook: u32,
+    /// Shown in plans and reports.
+    pub name: PlainName,
+    pub description: Option<String>,
+    /// `required`: a run must say why (`--reason`).
+    pub reason: Option<Required>,
+    /// Values a run gives (`--param NAME=VALUE`), read as `params.NAME`.
+    #[schemars(schema_with = "params_schema")]
+    #[serde(default)]
+    pub params: BTreeMap<String, Param>,
+    pub cluster: Option<Cluster>,
+    pub targets: Option<Targets>,
+    /// Which hosts may be out at the same time (default: topology).
+    pub strategy: Option<Strategy>,
+    /// Why an outage is accepted: needed by `strategy: all` with a step that takes hosts down.
+    pub accept_outage: Option<Text>,
+    pub concurrency: Option<Concurrency>,
+    /// How many hosts may fail before no further host is opened (default: 0).
+    pub max_failures: Option<u32>,
+    /// How long a host that is held back by failed hosts waits (default: 30m).
+    pub blocked_timeout: Option<Duration>,
+    pub checks: Option<Checks>,
+    /// Commands that run once, before the first host; each `undo` when the run ends, in reverse order.
+    #[serde(default)]
+    pub setup: Vec<Setup>,
+    /// The chain every host goes through.
+    #[schemars(length(min = 1))]
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Required {
+    Required,
+}
+
+/// A parameter; without a `default` every run must give it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Param {
+    pub description: Option<String>,
+    /// `string` (default): safe in a command; `text`: any text, needs a filter; `bool`; `int`; `list` of safe strings.
+    #[serde(rename = "type")]
+    pub kind: Option<ParamType>,
+    /// A regular expression that the whole value must match.
+    pub pattern: Option<String>,
+    #[serde(default)]
+    #[schemars(schema_with = "default_schema")]
+    pub default: Option<ParamValue>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ParamType {
+    String,
+    Text,
+    Bool,
+    Int,
+    List,
+}
+
+/// How the cluster is reached. Every command runs on this machine.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Cluster {
+    /// Words before a host and a far command (default: ssh -o BatchMode=yes -o ConnectTimeout=10).
+    pub ssh: Option<Words>,
+    /// Every question to a node; `{{ args }}` takes its words.
+    pub nodetool: Option<Command>,
+    /// The unit of systemd (default: cassandra).
+    pub service: Option<Name>,
+    /// Which keyspaces protect hosts from each other: data (default), all, or a list.
+    pub keyspaces: Option<Keyspaces>,
+    /// Where discovery begins; alternatives. `--seed-host` goes before them.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub seeds: Vec<Name>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Keyspaces {
+    Word(KeyspacesWord),
+    Only(#[schemars(length(min = 1))] Vec<Name>),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyspacesWord {
+    Data,
+    All,
+}
+
+/// Which hosts are worked on; never narrows what is checked.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Targets {
+    /// Also their order.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub datacenters: Vec<Name>,
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub racks: Vec<Name>,
+    /// Addresses.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub hosts: Vec<Name>,
+    pub exclude: Option<Exclude>,
+}
+
+/// Hosts that are left out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Exclude {
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub datacenters: Vec<Name>,
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub racks: Vec<Name>,
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub hosts: Vec<Name>,
+}
+
+/// How many hosts at once; a bare number is short for `max-hosts`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Concurrency {
+    MaxHosts(#[schemars(range(min = 1))] u32),
+    Settings(ConcurrencySettings),
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct ConcurrencySettings {
+    /// Over the whole run (default: 10).
+    #[schemars(range(min = 1))]
+    pub max_hosts: Option<u32>,
+    /// One data centre after the other (default), or side by side.
+    pub datacenters: Option<DatacenterOrder>,
+    /// How long a host that is back still holds its place (default: 0s).
+    pub grace: Option<Duration>,
+}
+
+/// Checks beside the built-in ones, which cannot be left out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Checks {
+    /// Once, before the first host.
+    #[serde(default)]
+    pub start: Vec<Check>,
+    /// Before and after each host.
+    #[serde(default)]
+    pub each_host: Vec<Check>,
+}
+
+/// A command that runs once, before the first host.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Setup {
+    pub run: Command,
+    /// Runs when the run ends, for whatever reason.
+    pub undo: Option<Command>,
+    /// Default: 1h.
+    pub timeout: Option<Duration>,
+}
+
+/// A step: a kind alone, or a map with exactly one kind and its settings beside it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Step {
+    Bare(BareStep),
+    Map(Box<StepMap>),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BareStep {
+    Drain,
+    Stop,
+    Start,
+    Restart,
+    Reboot,
+    WaitUp,
+    WaitDown,
+}
+
+/// A step with settings: exactly one kind key, and beside it what belongs to the step.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = one_kind)]
+pub struct StepMap {
+    // `present` keeps `drain:` from meaning "absent".
+    /// Flush and stop taking requests (default command: nodetool drain); done when the node says so.
+    #[serde(default, deserialize_with = "present")]
+    pub drain: Option<CommandOrNothing>,
+    /// Stop the service; done when the other nodes see it down.
+    #[serde(default, deserialize_with = "present")]
+    pub stop: Option<CommandOrNothing>,
+    /// Start the service; proved at `wait-up`.
+    #[serde(default, deserialize_with = "present")]
+    pub start: Option<CommandOrNothing>,
+    /// Restart the service; proved at `wait-up`.
+    #[serde(default, deserialize_with = "present")]
+    pub restart: Option<CommandOrNothing>,
+    /// Reboot the host; proved by another boot id at `wait-up`.
+    #[serde(default, deserialize_with = "present")]
+    pub reboot: Option<CommandOrNothing>,
+    /// Wait until the host serves again and every observer agrees.
+    #[serde(default, deserialize_with = "present")]
+    pub wait_up: Option<Nothing>,
+    /// Wait until the other nodes see the host down.
+    #[serde(default, deserialize_with = "present")]
+    pub wait_down: Option<Nothing>,
+    /// A command of your own, run on this machine; or nothing, beside a `script`.
+    #[serde(default, deserialize_with = "present")]
+    pub run: Option<CommandOrNothing>,
+    /// Wait for a time.
+    pub pause: Option<Duration>,
+
+    /// Shown in plans and reports (default: the kind).
+    pub name: Option<PlainName>,
+    /// The step takes part only if this is true: an expression over `params`, without braces.
+    pub when: Option<Text>,
+    pub timeout: Option<Duration>,
+    /// Text of a program, run on this machine by bash -euo pipefail, or by its own #!; no template.
+    pub script: Option<Text>,
+    /// Environment variables of the command or script.
+    #[schemars(schema_with = "env_schema")]
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Exit statuses that mean success (default: 0; reboot: 0 and 255).
+    #[serde(default)]
+    #[schemars(length(min = 1), inner(range(min = 0, max = 255)))]
+    pub ok_exit: Vec<i32>,
+    /// Time between two looks (default: 5s).
+    pub poll: Option<Duration>,
+    /// How many good looks in a row are needed (default: 3).
+    #[schemars(range(min = 1, max = 1000))]
+    pub stable: Option<u32>,
+    /// A command that tells by exit status 0 that a step whose end nobody saw was done.
+    pub probe: Option<Command>,
+    /// A step whose end nobody saw may simply run again.
+    pub idempotent: Option<bool>,
+    /// What a `run` takes away; without it rollbook guesses, and takes the unknown for disruptive.
+    pub takes_down: Option<TakesDown>,
+    /// What follows a failure of this step on its host (default: stop).
+    pub on_failure: Option<OnFailure>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TakesDown {
+    Nothing,
+    Restart,
+    Reboot,
+}
+
+/// A key without a value.
+#[derive(Debug)]
+pub struct Nothing;
+
+impl<'de> Deserialize<'de> for Nothing {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Nothing)
+    }
+}
+
+impl JsonSchema for Nothing {
+    fn schema_name() -> Cow<'static, str> {
+        "Nothing".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "null" })
+    }
+}
+
+/// A default of a parameter, as YAML reads it.
+pub type ParamValue = serde_json::Value;
+
+macro_rules! text_with_schema {
+    ($(#[$doc:meta])* $name:ident, $inner:ty, $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+text_with_schema!(
+    /// Any text with something in it.
+    Text, String, { "type": "string", "pattern": "\\S" }
+);
+text_with_schema!(
+    /// A name on one line.
+    PlainName, String, { "type": "string", "pattern": "^\\S(.{0,98}\\S)?$" }
+);
+text_with_schema!(
+    /// Name of a host, rack, data centre, keyspace or unit, as the cluster writes it.
+    Name, String, { "type": "string", "pattern": "\\S" }
+);
+text_with_schema!(
+    /// A command, split into words as a POSIX shell does, with `{{ … }}` for values.
+    Command, String, { "type": "string", "pattern": "\\S" }
+);
+text_with_schema!(
+    /// The default command of the kind, or one of your own.
+    CommandOrNothing, Option<String>, { "type": ["string", "null"], "pattern": "\\S" }
+);
+text_with_schema!(
+    /// A time with its unit: 30s, 10m, 1h 30m, 500ms.
+    Duration, String, { "type": "string", "pattern": (duration::PATTERN) }
+);
+
+/// A command as a text, or already as words.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Words {
+    Text(Command),
+    List(#[schemars(length(min = 1))] Vec<Command>),
+}
+
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn params_schema(generator: &mut SchemaGenerator) -> Schema {
+    let param = generator.subschema_for::<Param>();
+    named(super::PARAM_NAME, param)
+}
+
+fn default_schema(_: &mut SchemaGenerator) -> Schema {
+    let text = json_schema!({ "type": "string" });
+    json_schema!({
+        "description": "Used when the run gives none.",
+        "anyOf": [text, { "type": "boolean" }, { "type": "integer" }, { "type": "array", "items": text }]
+    })
+}
+
+fn env_schema(_: &mut SchemaGenerator) -> Schema {
+    named(super::ENV_NAME, json_schema!({ "type": "string" }))
+}
+
+fn named(pattern: &str, value: Schema) -> Schema {
+    json_schema!({ "type": "object", "propertyNames": { "pattern": pattern }, "additionalProperties": value })
+}
+
+/// A key that is written has a value: takes back the `null` that an optional field brings.
+fn without_nulls(schema: &mut Schema) {
+    super::schema::without_nulls(schema, &[]);
+}
+
+/// Exactly one kind in a step; only a kind may stand without a value.
+fn one_kind(schema: &mut Schema) {
+    super::schema::without_nulls(schema, &super::KINDS);
+    let one_of: Vec<_> = super::KINDS.iter().map(|kind| serde_json::json!({ "required": [kind] })).collect();
+    schema.insert("oneOf".to_owned(), one_of.into());
+}
