@@ -2,6 +2,7 @@
 
 use super::exec::{flags, words};
 use super::exit::{Exit, Failure};
+use super::{completions, topology};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -59,6 +60,10 @@ pub struct Where {
 pub enum Command {
     /// Run one command for each node, as cstarpar does
     Exec(Box<flags::Flags>),
+    /// Show what the cluster is: hosts, keyspaces, who shares data with whom
+    Topology(topology::Options),
+    /// Print what a shell needs to complete our words
+    Completions(completions::Options),
 }
 
 /// Reads the command line. Clap's own exit status 2 becomes 64; help and version are success.

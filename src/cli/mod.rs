@@ -1,5 +1,49 @@
 //! Arguments, exit codes, every sentence to the user; one file a command.
+//!
+//! Must never decide what is safe: it reads words, calls the nouns and verbs, and says what came of it.
 
 pub mod arguments;
+pub mod cluster;
+pub mod completions;
+pub mod context;
 pub mod exec;
 pub mod exit;
+pub mod topology;
+
+use arguments::{Arguments, Command};
+use context::Context;
+use exit::Exit;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The whole program, once it is clear that it is not a tool of the sandbox and not a watcher.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let exit = match arguments::read(argv) {
+        Ok(arguments) => run(&arguments).unwrap_or_else(|error| exit::report(&error)),
+        Err(error) => match error.downcast_ref::<clap::Error>() {
+            Some(clap) => said_by_clap(clap),
+            None => exit::report(&error),
+        },
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let context = Context::of(&arguments.common);
+    match &arguments.command {
+        Command::Completions(options) => completions::run(options),
+        Command::Exec(_) => anyhow::bail!("not yet"),
+        Command::Topology(options) => topology::run(&context, options),
+    }
+}
+
+/// Help and version are success; every misuse is 64, where clap would say 2.
+fn said_by_clap(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Runs what waits for processes, answers and signals.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(future)
+}

@@ -1,0 +1,163 @@
+//! Which cluster a command means: seeds of a real one, or a sandbox made for the command.
+
+use super::arguments::Where;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use crate::discover::{self, AccessWords, DiscoverError, Discovered};
+use crate::playbook::model::Access;
+use crate::playbook::template::Params;
+use crate::sandbox::{self, Sandbox, Shape};
+use crate::topology::model::Topology;
+use anyhow::Context as _;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A sandbox lives fast: it is polled every second instead of every five.
+pub const SANDBOX_POLL: Duration = Duration::from_secs(1);
+
+/// How to get at the cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    pub seeds: Vec<String>,
+    /// Set over this process's own environment for everything that is started.
+    pub env: BTreeMap<String, String>,
+    pub sandbox: Option<Simulated>,
+}
+
+/// A sandbox of ours: its folder goes when this value does, unless a run still needs it.
+#[derive(Debug)]
+pub struct Simulated {
+    dir: PathBuf,
+    keep: bool,
+}
+
+impl Simulated {
+    /// A run can be resumed on it: its folder moves beside the run.
+    pub fn keep_for(&mut self, run_folder: &Path) -> anyhow::Result<()> {
+        self.keep = true;
+        let link = run_folder.join("sandbox");
+        match std::os::unix::fs::symlink(&self.dir, &link) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(error).with_context(|| format!("cannot write `{}`", link.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The run is over: nobody needs it any more.
+    pub fn let_go(&mut self) {
+        self.keep = false;
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+impl Cluster {
+    /// The cluster that the command line names, else the seeds that the playbook names.
+    ///
+    /// # Errors
+    /// When nobody names a cluster, or the sandbox cannot be made.
+    pub fn named(context: &Context, on: &Where, playbook_seeds: &[String]) -> anyhow::Result<Cluster> {
+        if let Some(hosts) = on.sandbox {
+            return Cluster::simulated(context, hosts);
+        }
+        let seeds = if on.seed_host.is_empty() { playbook_seeds } else { &on.seed_host };
+        if seeds.is_empty() {
+            return Err(Failure::new(Exit::Usage, "which cluster? no seed was named")
+                .help(
+                    "add `--seed-host HOST` (any node), or `--sandbox` to try it on a simulated cluster; \
+                     a playbook may name seeds as `cluster: { seeds: [HOST] }`",
+                )
+                .into());
+        }
+        Ok(Cluster { seeds: seeds.to_vec(), env: BTreeMap::new(), sandbox: None })
+    }
+
+    /// A new sandbox below the home folder.
+    pub fn simulated(context: &Context, hosts: u32) -> anyhow::Result<Cluster> {
+        if !(1..=200).contains(&hosts) {
+            return Err(Failure::new(Exit::Usage, format!("a sandbox has 1 to 200 hosts, not {hosts}")).into());
+        }
+        let dir = context.home()?.join("sandboxes").join(uuid::Uuid::now_v7().to_string());
+        let made = sandbox::create(&dir, &Shape::of(hosts as usize));
+        let simulated = Simulated { dir, keep: false };
+        let made = made.context("cannot make a sandbox")?;
+        context.say(format_args!(
+            "sandbox: {hosts} simulated nodes; ssh, nodetool, systemctl and reboot are processes of this machine, \
+             polled every {} s",
+            SANDBOX_POLL.as_secs()
+        ));
+        Ok(Cluster::inside(&made, simulated))
+    }
+
+    /// The cluster of an earlier run: its sandbox, if it had one.
+    pub fn of_run(run_folder: &Path, seeds: Vec<String>) -> anyhow::Result<Cluster> {
+        let link = run_folder.join("sandbox");
+        let Ok(dir) = std::fs::read_link(&link) else {
+            return Ok(Cluster { seeds, env: BTreeMap::new(), sandbox: None });
+        };
+        let opened = sandbox::open(&dir).context("the sandbox of this run is gone")?;
+        Ok(Cluster::inside(&opened, Simulated { dir, keep: true }))
+    }
+
+    fn inside(sandbox: &Sandbox, simulated: Simulated) -> Cluster {
+        Cluster { seeds: vec![sandbox.seed()], env: sandbox.env(), sandbox: Some(simulated) }
+    }
+
+    /// Asks what the cluster is, and says what a person should know.
+    ///
+    /// # Errors
+    /// Unreachable, or not to be understood: then nothing may be planned.
+    pub async fn discover(
+        &self,
+        context: &Context,
+        access: &Access,
+        params: &Params,
+    ) -> anyhow::Result<Discovered> {
+        let words = AccessWords::of(access, params).map_err(|found| {
+            let failure = Failure::new(Exit::BadFile, found.message);
+            Failure { help: found.help, ..failure }
+        })?;
+        let discovered = discover::discover(&words, &self.seeds, self.env.clone()).await.map_err(not_discovered)?;
+        for note in &discovered.notes {
+            context.say(format_args!("warning: {note}"));
+        }
+        Ok(discovered)
+    }
+}
+
+/// A topology from a file.
+pub fn snapshot(path: &Path) -> anyhow::Result<Topology> {
+    Ok(discover::from_snapshot(path).map_err(not_discovered)?)
+}
+
+fn not_discovered(error: DiscoverError) -> Failure {
+    let (exit, help) = match &error {
+        DiscoverError::Nobody => (Exit::Usage, "add `--seed-host HOST`, any node of the cluster"),
+        DiscoverError::NoSeed(_) | DiscoverError::NoObserver(_) => (
+            Exit::Unreachable,
+            "try the command by hand, as it stands above; ssh must not ask for anything \
+             (`ssh -o BatchMode=yes HOST true`), and nodetool must be in its PATH",
+        ),
+        DiscoverError::Unreadable(_) => {
+            (Exit::Unreachable, "what cannot be read is not guessed; if the text is right, please report it")
+        }
+        DiscoverError::Refused(_) => (Exit::Refused, "wait until the cluster is calm, or mend it, and try again"),
+        DiscoverError::Words(_) => (Exit::Refused, "no value of a cluster may be read twice by a shell"),
+        DiscoverError::Snapshot { .. } | DiscoverError::File { .. } => {
+            (Exit::BadFile, "make a new one: `rollbook topology --seed-host HOST --out FILE`")
+        }
+    };
+    Failure::new(exit, error.to_string()).help(help)
+}

@@ -1,0 +1,74 @@
+//! What every command knows: where runs are kept, how much is said, whether to colour.
+
+use super::arguments::{Common, When};
+use super::exit::{Exit, Failure};
+use crate::job::event::Ms;
+use crate::store::{Store, StoreError, home};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The common options, settled.
+#[derive(Clone, Debug)]
+pub struct Context {
+    home: Option<PathBuf>,
+    pub color: When,
+    pub quiet: bool,
+    pub verbose: u8,
+}
+
+impl Context {
+    pub fn of(common: &Common) -> Self {
+        Context { home: common.home.clone(), color: common.color, quiet: common.quiet, verbose: common.verbose }
+    }
+
+    /// The folder in which runs are kept; nothing is made there.
+    pub fn home(&self) -> anyhow::Result<PathBuf> {
+        match &self.home {
+            // Processes that outlive us and are started elsewhere read it.
+            Some(home) => Ok(std::path::absolute(home)?),
+            None => Ok(home::from_environment().map_err(unusable)?),
+        }
+    }
+
+    /// The store, made where there is none.
+    pub fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.home()?).map_err(unusable)?)
+    }
+
+    /// Something for a person, on standard error; `--quiet` silences it.
+    pub fn say(&self, line: impl std::fmt::Display) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    /// Is the stream to be coloured? `NO_COLOR` and a dumb terminal are heeded.
+    pub fn colour(&self, stream: &impl IsTerminal) -> bool {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                stream.is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+            }
+        }
+    }
+}
+
+/// The store cannot be used now: try again, or look at the disk.
+pub fn unusable(error: StoreError) -> Failure {
+    Failure::new(Exit::Unreachable, error.to_string())
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn now() -> Ms {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Ms)
+}
+
+/// Who is at work, for journals and leases: `user@machine`.
+pub fn who() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    format!("{user}@{}", crate::store::owner::machine_name())
+}
