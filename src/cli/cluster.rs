@@ -119,12 +119,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Unreachable, or not to be understood: then nothing may be planned.
-    pub async fn discover(
-        &self,
-        context: &Context,
-        access: &Access,
-        params: &Params,
-    ) -> anyhow::Result<Discovered> {
+    pub async fn discover(&self, context: &Context, access: &Access, params: &Params) -> anyhow::Result<Discovered> {
         let words = AccessWords::of(access, params).map_err(|found| {
             let failure = Failure::new(Exit::BadFile, found.message);
             Failure { help: found.help, ..failure }

@@ -4,10 +4,10 @@ use super::arguments::Where;
 use super::cluster::{self, Cluster};
 use super::context::Context;
 use super::exit::Exit;
-use crate::playbook::defaults;
-use crate::playbook::model::Keyspaces;
 use crate::plan::drift::shown;
 use crate::plan::protection::{Protection, protects};
+use crate::playbook::defaults;
+use crate::playbook::model::Keyspaces;
 use crate::topology::model::Topology;
 use crate::topology::snapshot;
 use anyhow::Context as _;
@@ -71,14 +71,22 @@ fn text(topology: &Topology) -> String {
     let _ = writeln!(out, "cluster {}, {}", topology.cluster, topology.partitioner);
     let _ = writeln!(out, "{} hosts, as {} say", topology.hosts.len(), asked.join(", "));
     let protection = Protection::of(topology, &Keyspaces::Data);
-    let _ = writeln!(out, "\n  {:<22} {:<14} {:<12} {:>7}  {:<9} shares data with", "host", "data centre", "rack", "tokens", "release");
+    let _ = writeln!(
+        out,
+        "\n  {:<22} {:<14} {:<12} {:>7}  {:<9} shares data with",
+        "host", "data centre", "rack", "tokens", "release"
+    );
     for (ix, host) in topology.hosts.iter().enumerate() {
         let with = protection.shared.iter().filter(|pair| pair.a == ix || pair.b == ix).count();
         let with = if protection.everybody.is_some() { "everybody".to_owned() } else { format!("{with} hosts") };
         let seed = if topology.seeds.contains(&host.address) { "seed" } else { "" };
         let line = format!(
             "  {:<22} {:<14} {:<12} {:>7}  {:<9} {with:<10} {seed}",
-            host.address.to_string(), host.datacenter, host.rack, host.tokens, host.release
+            host.address.to_string(),
+            host.datacenter,
+            host.rack,
+            host.tokens,
+            host.release
         );
         let _ = writeln!(out, "{}", line.trim_end());
     }
