@@ -6,3 +6,5 @@ mod sandbox_faults;
 mod store_full;
 mod tidy;
 mod topology_discover;
+mod topology_ask;
+mod topology_captures;

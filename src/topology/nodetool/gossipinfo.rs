@@ -13,13 +13,14 @@ pub fn parse_gossipinfo(text: &str) -> Result<GossipView, ParseError> {
     let lines = whole_lines(COMMAND, text)?;
     let mut view = GossipView::default();
     let mut open: Option<Node> = None;
+    let mut forms = Forms::default();
     // Cassandra closes the text with a blank line and every node with its tokens: a cut shows.
     let closed = lines.last().is_some_and(Line::blank);
     let body = &lines[..lines.iter().rposition(|line| !line.blank()).map_or(0, |at| at + 1)];
     for line in body {
         if let Some(field) = line.text.strip_prefix("  ") {
             let node = open.as_mut().ok_or_else(|| line.error("a state before the first node"))?;
-            node.field(line, field)?;
+            node.field(line, field, &mut forms)?;
         } else {
             if let Some(node) = open.take() {
                 node.close(&mut view)?;
@@ -28,12 +29,26 @@ pub fn parse_gossipinfo(text: &str) -> Result<GossipView, ParseError> {
         }
     }
     let Some(last) = open else { return Err(end(COMMAND, &lines).error("it shows no node")) };
-    let cassandra = last.versioned;
     last.close(&mut view)?;
-    if cassandra && !closed {
+    if !closed && !forms.scylla() {
         return Err(end(COMMAND, &lines).error("the text ends before its closing blank line"));
     }
     Ok(view)
+}
+
+/// Which forms of a state were seen.
+#[derive(Default)]
+struct Forms {
+    /// `STATE:version:value` (Cassandra).
+    versioned: bool,
+    /// `STATE:value` (Scylla).
+    plain: bool,
+}
+
+impl Forms {
+    fn scylla(&self) -> bool {
+        self.plain && !self.versioned
+    }
 }
 
 struct Node<'a> {
@@ -41,7 +56,6 @@ struct Node<'a> {
     address: IpAddr,
     generation: Option<u64>,
     tokens: bool,
-    /// `STATE:version:value` (Cassandra), not `STATE:value` (Scylla).
     versioned: bool,
     state: GossipState,
     /// `STATUS` yields to `STATUS_WITH_PORT`, which is the newer of the two after an upgrade.
@@ -57,7 +71,7 @@ impl<'a> Node<'a> {
         Ok(Node { line, address, generation: None, tokens: false, versioned: false, state, with_port: false })
     }
 
-    fn field(&mut self, line: &Line, field: &str) -> Result<(), ParseError> {
+    fn field(&mut self, line: &Line, field: &str, forms: &mut Forms) -> Result<(), ParseError> {
         let (key, rest) = field.split_once(':').ok_or_else(|| line.error("expected `STATE:value`"))?;
         if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err(line.error("expected `STATE:value`"));
@@ -65,9 +79,13 @@ impl<'a> Node<'a> {
         let value = match rest.split_once(':') {
             Some((version, value)) if !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) => {
                 self.versioned = true;
+                forms.versioned = true;
                 value
             }
-            _ => rest,
+            _ => {
+                forms.plain |= !matches!(key, "generation" | "heartbeat" | "TOKENS");
+                rest
+            }
         };
         let text = || Some(value.trim_end().to_string());
         match key {

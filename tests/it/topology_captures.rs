@@ -1,0 +1,236 @@
+//! Every captured text is read, and no cut text passes for a smaller cluster.
+
+use rollbook::topology::assembly::{self, Said};
+use rollbook::topology::nodetool::*;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/nodetool")
+}
+
+/// Captured standard outputs of one command with its exit status, by path.
+fn outputs(command: &str) -> Vec<(PathBuf, String, i32)> {
+    let mut found = Vec::new();
+    let mut open = vec![captures()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.file_name().unwrap().to_str().unwrap() == format!("{command}.out") {
+                let status = fs::read_to_string(path.with_extension("rc")).unwrap_or("0".into());
+                let status = status.split_whitespace().next().unwrap().parse().unwrap();
+                found.push((path.clone(), fs::read_to_string(&path).unwrap(), status));
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no capture of {command}");
+    found
+}
+
+/// All texts of a command that worked must be read; gives how many.
+fn all_read<T>(command: &str, parse: impl Fn(&str) -> Result<T, ParseError>) -> usize {
+    let mut read = 0;
+    for (path, text, status) in outputs(command) {
+        match (status, parse(&text)) {
+            (0, Ok(_)) => read += 1,
+            // Asked of a starting node: gossipinfo prints nothing with exit status 0, and status says so.
+            (0, Err(_)) if text.trim().is_empty() && command.ends_with("gossipinfo") => {}
+            (0, Err(error)) => panic!("{}: {error}", path.display()),
+            (_, Err(_)) => {}
+            (status, Ok(_)) => panic!("{}: exit status {status}, and yet it could be read", path.display()),
+        }
+    }
+    read
+}
+
+#[test]
+fn every_answer_of_every_state_is_read() {
+    let counts = [
+        all_read("status", parse_status),
+        all_read("-pp_status", parse_status),
+        all_read("status_orders", parse_status),
+        all_read("describecluster", parse_describecluster),
+        all_read("-pp_describecluster", parse_describecluster),
+        all_read("gossipinfo", parse_gossipinfo),
+        all_read("-pp_gossipinfo", parse_gossipinfo),
+        all_read("info", parse_info),
+        all_read("netstats", parse_netstats_mode),
+        all_read("describering_orders", parse_describering),
+        all_read("-pp_describering_orders", parse_describering),
+        all_read("describering_system_auth", parse_describering),
+        all_read("ring", parse_ring),
+        all_read("ring_orders", parse_ring),
+    ];
+    let read: usize = counts.iter().sum();
+    assert!(read > 230, "only {read} texts: {counts:?}");
+}
+
+#[test]
+fn what_is_no_answer_is_never_read() {
+    for command in ["describering_nosuch", "describering_system", "status_nosuch", "ring_nosuch", "nosuchcommand"] {
+        for (path, text, _) in outputs(command) {
+            let readings = [
+                parse_status(&text).is_ok(),
+                parse_describecluster(&text).is_ok(),
+                parse_gossipinfo(&text).is_ok(),
+                parse_describering(&text).is_ok(),
+                parse_ring(&text).is_ok(),
+                parse_info(&text).is_ok(),
+                parse_netstats_mode(&text).is_ok(),
+                parse_getseeds(&text).is_ok(),
+            ];
+            assert!(!readings.contains(&true), "{}: {readings:?}", path.display());
+        }
+    }
+    for (path, text, _) in outputs("gossipinfo").into_iter().filter(|(_, text, _)| text.trim().is_empty()) {
+        assert!(parse_gossipinfo(&text).is_err(), "{}: empty is not `no nodes`", path.display());
+    }
+}
+
+#[test]
+fn no_command_reads_the_text_of_another() {
+    let commands = ["status", "describecluster", "gossipinfo", "info", "netstats", "describering_orders", "ring"];
+    for (at, command) in commands.iter().enumerate() {
+        for (path, text, _) in outputs(command).into_iter().filter(|(_, text, status)| *status == 0 && !text.is_empty())
+        {
+            let read = [
+                parse_status(&text).is_ok(),
+                parse_describecluster(&text).is_ok(),
+                parse_gossipinfo(&text).is_ok(),
+                parse_info(&text).is_ok(),
+                parse_netstats_mode(&text).is_ok(),
+                parse_describering(&text).is_ok(),
+                parse_ring(&text).is_ok(),
+            ];
+            let wrong = read.iter().enumerate().filter(|(other, ok)| **ok && *other != at).count();
+            assert_eq!(wrong, 0, "{}: {read:?}", path.display());
+        }
+    }
+}
+
+/// What the text says of itself, in the states that were captured.
+#[test]
+fn states_are_told_apart() {
+    let text = |path: &str| fs::read_to_string(captures().join(path)).unwrap();
+    let h2 = "10.77.0.12".parse().unwrap();
+    for release in ["4.1.10", "5.0.5"] {
+        let seen = parse_status(&text(&format!("{release}/drained/h1/status.out"))).unwrap();
+        assert!(!seen.rows[&h2].up_normal(), "peers see a drained node down");
+        let own = parse_status(&text(&format!("{release}/drained/h2/status.out"))).unwrap();
+        assert!(own.rows[&h2].up_normal(), "it calls itself up");
+        let view = parse_describecluster(&text(&format!("{release}/drained/h2/describecluster.out"))).unwrap();
+        assert_eq!((view.schema.len(), view.unreachable.len()), (0, 3), "it reaches nobody, not even itself");
+        assert_eq!(parse_netstats_mode(&text(&format!("{release}/drained/h2/netstats.out"))).unwrap(), "DRAINED");
+        let gossip = parse_gossipinfo(&text(&format!("{release}/drained/h1/gossipinfo.out"))).unwrap();
+        assert_eq!(gossip.nodes[&h2].status.as_deref(), Some("shutdown"));
+        let killed =
+            parse_describecluster(&text(&format!("{release}/killed-before-conviction/h1/describecluster.out")));
+        assert!(killed.unwrap().unreachable.contains(&h2), "describecluster sees it at once");
+        let status = parse_status(&text(&format!("{release}/killed-before-conviction/h1/status.out"))).unwrap();
+        assert!(status.rows[&h2].up_normal(), "status does not yet");
+    }
+    for (host, unreachable) in [("h1", Some("10.77.0.12")), ("h2", Some("10.77.0.11")), ("h3", None)] {
+        let view = parse_describecluster(&text(&format!("5.0.5/cut-pair/{host}/describecluster.out"))).unwrap();
+        let expected: BTreeSet<_> = unreachable.iter().map(|at| at.parse().unwrap()).collect();
+        assert_eq!(view.unreachable, expected, "{host}");
+        let status = parse_status(&text(&format!("5.0.5/cut-pair/{host}/status.out"))).unwrap();
+        assert!(status.rows.values().all(StatusRow::up_normal), "status does not see the cut");
+    }
+    let off = parse_info(&text("5.0.5/binary-off/h2/info.out")).unwrap();
+    assert!(!off.native_transport && off.gossip);
+    let off = parse_info(&text("5.0.5/gossip-off/h2/info.out")).unwrap();
+    assert!(!off.gossip && off.generation == 0);
+    let mixed = parse_describecluster(&text("upgrade-4.1.10-5.0.5/after-h1/h1/describecluster.out")).unwrap();
+    let releases: BTreeSet<&String> = mixed.releases.values().collect();
+    assert_eq!((mixed.schema.len(), releases.len()), (2, 2));
+    let joining = parse_status(&text("5.0.5/joining/h1/32/status.out")).unwrap();
+    assert!(joining.rows.values().any(|row| row.movement == Movement::Joining));
+}
+
+/// Every prefix of a text that ends at a character; each must be refused or say the same as the whole,
+/// but for those that `told` may tell (because another answer will contradict them).
+fn cut<T: PartialEq + std::fmt::Debug>(
+    command: &str,
+    parse: impl Fn(&str) -> Result<T, ParseError>,
+    told: impl Fn(&T) -> bool,
+) {
+    for (at, (path, text, status)) in outputs(command).into_iter().enumerate() {
+        let Ok(whole) = parse(&text) else { continue };
+        assert_eq!(status, 0, "{}", path.display());
+        // Some texts at every character, the rest round the ends of lines: the square of all is slow.
+        let near_line_end = |end: usize| text.as_bytes()[end.saturating_sub(2)..end].contains(&b'\n');
+        for (end, _) in text.char_indices().filter(|(end, _)| at % 6 == 0 || near_line_end(*end)) {
+            if let Ok(part) = parse(&text[..end]) {
+                assert!(part == whole || told(&part), "{} cut after byte {end}: {part:?}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_that_is_cut_anywhere_is_refused_or_says_the_same() {
+    cut("gossipinfo", parse_gossipinfo, |_| false);
+    cut("describering_orders", parse_describering, |_| false);
+    cut("netstats", parse_netstats_mode, |_| false);
+    cut("info", parse_info, |_| false);
+    // These two, cut after a whole row, cannot be told from a smaller cluster by themselves; see below.
+    cut("status", parse_status, |part| !part.rows.is_empty());
+    cut("describecluster", parse_describecluster, |part| !part.schema.is_empty() || !part.unreachable.is_empty());
+    // A whole data centre of several.
+    cut("ring_orders", parse_ring, |part| !part.tokens.is_empty());
+}
+
+/// Folders with all three answers of a node about its cluster.
+fn folders() -> Vec<PathBuf> {
+    let with = |name: &str| {
+        let dirs = outputs(name).into_iter().filter(|(_, text, status)| *status == 0 && !text.trim().is_empty());
+        dirs.map(|(path, _, _)| path.parent().unwrap().to_owned()).collect::<BTreeSet<PathBuf>>()
+    };
+    let (a, b, c) = (with("status"), with("describecluster"), with("gossipinfo"));
+    a.into_iter().filter(|dir| b.contains(dir) && c.contains(dir)).collect()
+}
+
+#[test]
+fn three_answers_of_one_node_contradict_any_cut_in_one_of_them() {
+    let mut made = 0;
+    for dir in folders() {
+        let read = |name: &str| fs::read_to_string(dir.join(format!("{name}.out"))).unwrap();
+        let (status, cluster, gossip) = (read("status"), read("describecluster"), read("gossipinfo"));
+        let said = |status: &str, cluster: &str, gossip: &str| {
+            Some(Said {
+                by: "h".into(),
+                status: parse_status(status).ok()?,
+                cluster: parse_describecluster(cluster).ok()?,
+                gossip: parse_gossipinfo(gossip).ok()?,
+            })
+        };
+        let whole = said(&status, &cluster, &gossip).unwrap();
+        if assembly::consistent(&whole).is_err() {
+            continue; // A joining node.
+        }
+        let lines = |text: &str| text.match_indices('\n').map(|(at, _)| at + 1).collect::<Vec<_>>();
+        for end in lines(&status) {
+            if let Some(part) = said(&status[..end], &cluster, &gossip)
+                && part != whole
+            {
+                made += 1;
+                assert!(assembly::consistent(&part).is_err(), "{}: status cut at {end}", dir.display());
+            }
+        }
+        for end in lines(&cluster) {
+            if let Some(part) = said(&status, &cluster[..end], &gossip)
+                && part != whole
+            {
+                made += 1;
+                // Cut inside the keyspaces: another observer, or the same one asked again, lists them all.
+                let refused = assembly::consistent(&part).is_err() || assembly::agree(&[part, whole.clone()]).is_err();
+                assert!(refused, "{}: describecluster cut at {end}", dir.display());
+            }
+        }
+    }
+    assert!(made > 300, "only {made} cuts were made");
+}
