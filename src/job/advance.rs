@@ -9,7 +9,7 @@ use super::proof::{self, Proof};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::{Action, Task};
-use crate::plan::model::TargetIx;
+use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
 
 /// So long is proof sought after a command whose end nobody saw.
@@ -77,15 +77,19 @@ impl At<'_> {
         }
         // the gate again, right before the host is taken out: other steps may have taken long
         let node = desk.frame.plan.hosts[self.host].node;
-        let why = match takeout::judge(desk.frame, desk.job, desk.view, node, desk.now) {
-            Takeout::Ready(baseline) => return self.started(desk, attempt, Some(baseline)),
-            Takeout::Open(needs) => {
-                desk.ask(&needs);
-                "its neighbours could not be asked".into()
-            }
-            Takeout::Blocked { why, needs } => {
-                desk.ask(&needs);
-                why
+        let why = if let Some(other) = self.conflict(desk) {
+            desk.frame.conflicts.why(node, other)
+        } else {
+            match takeout::judge(desk.frame, desk.job, desk.view, node, desk.now) {
+                Takeout::Ready(baseline) => return self.started(desk, attempt, Some(baseline)),
+                Takeout::Open(needs) => {
+                    desk.ask(&needs);
+                    "its neighbours could not be asked".into()
+                }
+                Takeout::Blocked { why, needs } => {
+                    desk.ask(&needs);
+                    why
+                }
             }
         };
         let end = self.work.since + desk.frame.plan.blocked_timeout_ms;
@@ -94,6 +98,19 @@ impl At<'_> {
         } else {
             desk.decision.wake(end);
         }
+    }
+
+    /// A host that was back and is tried again was opened long ago: others may have been taken out since.
+    /// Of two such hosts the first goes first.
+    fn conflict(&self, desk: &Desk) -> Option<NodeIx> {
+        let plan = desk.frame.plan;
+        let node = plan.hosts[self.host].node;
+        let held = |other: &TargetIx| {
+            let state = &desk.job.hosts[*other];
+            *other != self.host && (state.disrupted || state.unproved || *other < self.host)
+        };
+        let mut out = desk.job.out_targets().filter(held).map(|other| plan.hosts[other].node);
+        out.find(|other| desk.frame.conflicts.exclude_each_other(node, *other))
     }
 
     fn started(&self, desk: &mut Desk, attempt: u32, baseline: Option<Baseline>) {

@@ -35,8 +35,8 @@ impl<'v> Evidence<'v> {
     /// The same with an age of its own, counted from the asking plus the answer's own duration.
     pub fn read_within(&mut self, node: NodeIx, question: Question, since: Ms, oldest: Ms) -> Option<&'v Heard> {
         if let Some(heard) = self.view.heard(node, question) {
-            let fresh = heard.asked >= since && heard.at.saturating_add(oldest) >= self.now;
-            if fresh || self.stale_counts {
+            let fresh = heard.at.saturating_add(oldest) >= self.now || self.stale_counts;
+            if heard.asked >= since && fresh {
                 return Some(heard);
             }
         }
@@ -54,9 +54,14 @@ impl<'v> Evidence<'v> {
 /// The observers of a node: chosen before they are asked, never the node itself, never one that is out.
 /// One that does not answer is replaced by the next.
 pub(super) fn observers(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
-    if !frame.rules.never_ask_the_host_itself {
+    if !frame.rules.never_ask_the_host_itself && subject < frame.plan.nodes.len() {
         return vec![subject];
     }
+    witnesses(frame, job, view, subject, now)
+}
+
+/// The observers themselves, whatever a saboteur does to the gate.
+pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
     let out = job.out_nodes(frame.plan);
     let usual = frame.observers.iter().copied().filter(|node| *node != subject && !view.silent(*node, now));
     let chosen: Vec<NodeIx> = usual.clone().filter(|node| !out.contains(node)).take(OBSERVERS).collect();

@@ -1,7 +1,7 @@
 //! What the kind of a step can prove by itself, whatever the exit status said.
 
 use super::event::{Ms, Question};
-use super::evidence::{Evidence, gossip, observers, row, status};
+use super::evidence::{Evidence, gossip, row, status, witnesses};
 use super::heard::{Need, View};
 use super::model::Job;
 use super::rules::{Frame, unreadable};
@@ -38,7 +38,7 @@ pub(super) fn seek(
     let outcome = match kind {
         StepKind::Drain => drained(evidence, node, since),
         StepKind::Stop | StepKind::WaitDown => {
-            let observers = observers(frame, job, view, node, evidence.now);
+            let observers = witnesses(frame, job, view, node, evidence.now);
             if observers.is_empty() {
                 // an accepted outage, or the only node: nobody is left who could see it
                 return Proof::Yes("nobody is left to see it".into());
@@ -47,7 +47,7 @@ pub(super) fn seek(
         }
         StepKind::Reboot => rebooted(job, evidence, target, node, since),
         StepKind::Start | StepKind::Restart => {
-            let observers = observers(frame, job, view, node, evidence.now);
+            let observers = witnesses(frame, job, view, node, evidence.now);
             restarted(frame, job, evidence, &observers, target, since)
         }
         _ => return Proof::None,

@@ -41,7 +41,7 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
         co_replicas: match frame.plan.strategy {
             // an accepted outage: nobody is protected
             Strategy::All => BTreeSet::new(),
-            _ => frame.conflicts.neighbours(node).clone(),
+            _ => protected(frame, view, node),
         },
         out: job.out_nodes(frame.plan),
     };
@@ -54,6 +54,16 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
             Takeout::Blocked { why, needs: evidence.needs }
         }
     }
+}
+
+/// The nodes that share a range with it. (A saboteur forgets those that are down.)
+fn protected(frame: &Frame, view: &View, node: NodeIx) -> BTreeSet<NodeIx> {
+    let mut all = frame.conflicts.neighbours(node).clone();
+    if !frame.rules.count_down_nodes {
+        let views = || frame.observers.iter().filter_map(|by| view.heard(*by, Question::Status)).filter_map(status);
+        all.retain(|other| views().all(|view| shows_up(frame, view, *other)));
+    }
+    all
 }
 
 struct Candidate<'a> {
@@ -166,12 +176,10 @@ impl<'a> Candidate<'a> {
     fn replicas_up(&self, evidence: &mut Evidence, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
         let wanted = self.co_replicas.iter().copied().chain([self.node]);
         for node in wanted.filter(|node| !self.out.contains(node) || *node == self.node) {
-            if !self.frame.rules.count_down_nodes && node != self.node {
-                continue;
-            }
             let address = self.frame.address(node);
             let mut witnesses = 0;
-            for (by, view) in views.iter().filter(|(by, _)| *by != node) {
+            let believed = |by: NodeIx| by != node || !self.frame.rules.never_ask_the_host_itself;
+            for (by, view) in views.iter().filter(|(by, _)| believed(*by)) {
                 witnesses += 1;
                 if !shows_up(self.frame, view, node) {
                     return Err(format!("{address} is not UN at {}", self.frame.address(*by)));

@@ -8,3 +8,4 @@ mod tidy;
 mod topology_discover;
 mod topology_ask;
 mod topology_captures;
+mod hostile;

@@ -20,6 +20,10 @@ pub struct Violation {
 
 /// Down for so long in an honest observer's answers: nothing of its ranges may be taken out.
 const KNOWN_DOWN_MS: Ms = 30_000;
+/// A conviction (29 s here), twice a poll, and the time of two slow answers: longer nobody honest can overlook it.
+const LONGEST_UNSEEN_MS: Ms = 90_000;
+/// With liars among the observers the node itself, asked for its reachability, does not answer.
+const LONGEST_UNKNOWN_MS: Ms = 250_000;
 /// A cut older than this is older than any answer about reachability that may still be used (`reach-age`
 /// of the sizes simulated here, one answer's duration, one poll).
 const KNOWN_CUT_MS: Ms = 200_000;
@@ -102,6 +106,11 @@ impl<'a> Checks<'a> {
             let said = self.said_down.iter().any(|((by, of), (since, last))| {
                 *of == other && !world.nodes[*by].liar && since + KNOWN_DOWN_MS <= now && last + 60_000 >= now
             });
+            let liars = world.nodes.iter().any(|node| node.liar);
+            let longest = if liars { LONGEST_UNKNOWN_MS } else { LONGEST_UNSEEN_MS };
+            if self.down_since.get(&other).is_some_and(|since| since + longest <= now) {
+                self.violation(now, format!("(ii) {node} is taken out while {other} has long been down"));
+            }
             if really && said {
                 self.violation(
                     now,

@@ -48,12 +48,13 @@ enum Change {
     /// The process ends; it said goodbye, or not.
     Leave {
         goodbye: bool,
+        pending: bool,
     },
     HostDown,
     HostUp,
-    /// The process serves; this ends an effect that was pending, or not.
+    /// The process serves; after a restart by rollbook, or by itself.
     Serve {
-        pending: bool,
+        ours: bool,
     },
 }
 
@@ -141,10 +142,10 @@ impl Drive<'_> {
         while self.dice.chance(hazards.deaths) {
             let node = self.dice.between(0, count as u64 - 1) as usize;
             let after = self.dice.between(200_000, 3_600_000);
-            self.change(after, node, Change::Leave { goodbye: false });
+            self.change(after, node, Change::Leave { goodbye: false, pending: false });
             if self.dice.chance(600) {
                 let back = after + self.dice.between(30_000, 1_200_000);
-                self.change(back, node, Change::Serve { pending: false });
+                self.change(back, node, Change::Serve { ours: false });
             }
         }
         while count > 2 && self.dice.chance(hazards.cuts) {
@@ -343,7 +344,11 @@ impl Drive<'_> {
             (end, acts) = (None, self.dice.chance(500));
         } else if self.dice.chance(hazards.command_lies) {
             // nothing at all, or what it promised a minute later
-            (acts, late) = (self.dice.chance(600), self.dice.between(20_000, 90_000));
+            // (a command that nobody vouched for is watched for 40 s, no longer)
+            let longest = if kind == StepKind::Run { 30_000 } else { 90_000 };
+            // (and a stop that comes after the start it was to precede is nobody's promise)
+            let acts_late = self.dice.chance(600) && kind != StepKind::Stop;
+            (acts, late) = (acts_late, self.dice.between(20_000, longest));
         } else if kind == StepKind::Reboot && self.dice.chance(700) {
             end = Some(End::Exit { status: 255 });
         }
@@ -367,25 +372,28 @@ impl Drive<'_> {
         };
         match kind {
             StepKind::Drain => self.change(after, node, Change::Drain),
-            StepKind::Stop => self.change(after, node, Change::Leave { goodbye }),
+            StepKind::Stop => {
+                self.world.nodes[node].pending += 1;
+                self.change(after, node, Change::Leave { goodbye, pending: true });
+            }
             StepKind::Start | StepKind::Restart => {
                 self.world.nodes[node].pending += 1;
-                self.change(after, node, Change::Leave { goodbye });
+                self.change(after, node, Change::Leave { goodbye, pending: true });
                 let serve = after + self.dice.between(5_000, 60_000);
                 if !never {
-                    self.change(serve, node, Change::Serve { pending: true });
+                    self.change(serve, node, Change::Serve { ours: true });
                 }
             }
             StepKind::Reboot => {
                 self.world.nodes[node].pending += 1;
                 let gone = after + self.dice.between(0, 4_000);
-                self.change(gone, node, Change::Leave { goodbye });
+                self.change(gone, node, Change::Leave { goodbye, pending: true });
                 self.change(gone, node, Change::HostDown);
                 let up = gone + self.dice.between(2_000, 60_000);
                 self.change(up, node, Change::HostUp);
                 let serve = up + self.dice.between(3_000, 60_000);
                 if !never {
-                    self.change(serve, node, Change::Serve { pending: true });
+                    self.change(serve, node, Change::Serve { ours: true });
                 }
             }
             _ => {}
@@ -401,7 +409,8 @@ impl Drive<'_> {
                 (node.drained, node.left, node.said_goodbye) = (true, now, true);
             }
             Change::Drain => {}
-            Change::Leave { goodbye } => {
+            Change::Leave { goodbye, pending } => {
+                node.pending -= u32::from(pending);
                 if node.serving && !node.drained {
                     (node.left, node.said_goodbye) = (now, goodbye);
                 }
@@ -412,15 +421,14 @@ impl Drive<'_> {
                 node.host_up = true;
                 node.boot += 1;
             }
-            Change::Serve { pending } => {
-                node.pending -= u32::from(pending);
+            Change::Serve { ours } => {
                 if !node.host_up {
                     return;
                 }
                 if !node.serving {
                     node.generation = (node.generation + 1).max(now / 1000);
                     (node.started, node.joined) = (now, now);
-                    if pending && unseen {
+                    if ours && unseen {
                         node.unseen_until = now + 1_800_000;
                     }
                 }

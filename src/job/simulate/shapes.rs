@@ -172,11 +172,11 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
             .keyspaces
             .iter()
             .map(|(name, keyspace)| {
-                let protects = protects(&Keyspaces::Data, name);
+                let protects = protects(&counted, name);
                 (name.clone(), PlannedKeyspace { replication: keyspace.replication.clone(), protects })
             })
             .collect(),
-        protect: Keyspaces::Data,
+        protect: counted.clone(),
         shared: protection.shared.clone(),
         everybody_conflicts: protection.everybody.clone(),
         strategy: if dice.chance(150) { Strategy::One } else { Strategy::Topology },

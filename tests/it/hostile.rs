@@ -1,0 +1,76 @@
+//! The promise, in a hostile world: random clusters, and a saboteur for each rule that a test must catch.
+//!
+//! `ROLLBOOK_SEEDS` says how many clusters (the test command runs thousands, in a release build); a failure names
+//! its seed, and `cargo run --example hostile -- SEED` shows that run event by event.
+
+use rollbook::job::rules::Rules;
+use rollbook::job::simulate::{run, scene};
+
+fn seeds() -> u64 {
+    std::env::var("ROLLBOOK_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
+}
+
+#[test]
+fn no_promise_breaks_in_any_world() {
+    let (mut done, mut hosts) = (0, 0);
+    for seed in 0..seeds() {
+        let scene = scene(seed, None);
+        let report = run(&scene, Rules::default());
+        assert_eq!(report.violations, [], "seed {seed}");
+        done += report.done;
+        hosts += scene.plan.hosts.len();
+    }
+    assert!(done * 2 > hosts, "a machine that does nothing is safe too: only {done} of {hosts} hosts were done");
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in [3, 60, 102] {
+        assert_eq!(run(&scene(seed, None), Rules::default()), run(&scene(seed, None), Rules::default()));
+    }
+}
+
+/// One rule is taken away: some world must show the harm, by the truth.
+fn caught(name: &str, promise: &str, rules: Rules, ignored: Option<usize>) {
+    let worlds = 0..seeds().max(1000);
+    let harm = |seed: &u64| {
+        let report = run(&scene(*seed, ignored), rules);
+        report.violations.first().is_some_and(|violation| violation.what.starts_with(promise))
+    };
+    assert!(worlds.clone().any(|seed| harm(&seed)), "{name}: no world in {worlds:?} shows the harm");
+}
+
+#[test]
+fn a_forgotten_keyspace_is_caught() {
+    caught("ignore one keyspace", "(i)", Rules::default(), Some(0));
+}
+
+#[test]
+fn trust_in_the_host_itself_is_caught() {
+    caught("trust the host", "(i", Rules { never_ask_the_host_itself: false, ..Rules::default() }, None);
+}
+
+#[test]
+fn forgotten_down_nodes_are_caught() {
+    caught("forget down nodes", "(ii)", Rules { count_down_nodes: false, ..Rules::default() }, None);
+}
+
+#[test]
+fn forgotten_cuts_are_caught() {
+    caught("forget cuts", "(ii)", Rules { count_cuts: false, ..Rules::default() }, None);
+}
+
+#[test]
+fn a_start_before_the_gate_is_caught() {
+    caught("start before the gate", "(i)", Rules { wait_for_the_gate: false, ..Rules::default() }, None);
+}
+
+#[test]
+fn a_stale_answer_is_caught() {
+    caught("accept a stale answer", "(ii)", Rules { refuse_stale_answers: false, ..Rules::default() }, None);
+}
+
+#[test]
+fn a_restart_without_proof_is_caught() {
+    caught("no proof of restart", "(i)", Rules { prove_the_restart: false, ..Rules::default() }, None);
+}
