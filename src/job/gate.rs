@@ -147,7 +147,7 @@ impl Poll<'_> {
             return Ok(None);
         };
         let seen = self.seen_up(&observers, &views)?;
-        self.own_view(&own[0].1, &views)?;
+        self.own_view(own[0].1, &views)?;
         self.schema(&gossips, &views)?;
         let proof = self.restart(&boot, &gossips, (&info, asked), evidence.now)?;
         let open = if info.native_transport { "CQL open" } else { "CQL closed, as before" };

@@ -132,13 +132,13 @@ impl Calm<'_> {
     /// Why those that still wait did not open in this unit.
     fn reasons(&self, because: &mut [Option<String>]) {
         let round = Round::new(self.frame, &self.job);
-        for target in 0..because.len() {
+        for (target, because) in because.iter_mut().enumerate() {
             if self.job.hosts[target].phase != Phase::Waiting {
                 continue;
             }
             let node = self.frame.plan.hosts[target].node;
             if let Some(hold) = round.hold(target) {
-                because[target] = Some(hold.words(self.frame, node));
+                *because = Some(hold.words(self.frame, node));
             }
         }
     }

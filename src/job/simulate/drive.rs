@@ -403,6 +403,7 @@ impl Drive<'_> {
     fn happen(&mut self, ix: NodeIx, change: Change) {
         let now = self.now;
         let unseen = self.dice.chance(self.scene.hazards.command_lies);
+        let friend = self.dice.between(0, self.world.nodes.len() as u64 - 1) as usize;
         let node = &mut self.world.nodes[ix];
         match change {
             Change::Drain if node.serving => {
@@ -429,7 +430,7 @@ impl Drive<'_> {
                     node.generation = (node.generation + 1).max(now / 1000);
                     (node.started, node.joined) = (now, now);
                     if ours && unseen {
-                        node.unseen_until = now + 1_800_000;
+                        (node.unseen_until, node.friend) = (now + 1_800_000, friend);
                     }
                 }
                 (node.serving, node.drained) = (true, false);

@@ -106,7 +106,7 @@ fn topology(dice: &mut Dice) -> Topology {
     for (host, of) in hosts.iter_mut().enumerate() {
         of.tokens = vnodes as u32;
         for _ in 0..vnodes {
-            let mut token = dice.next() as i64 as i128;
+            let mut token = dice.roll() as i64 as i128;
             while !taken.insert(token) {
                 token += 1;
             }

@@ -30,8 +30,9 @@ pub struct Node {
     pub joined: Ms,
     /// It says that everybody is up, and that everybody restarts all the time.
     pub liar: bool,
-    /// It serves and its peers do not see it: its gossip does not get out until then.
+    /// It serves, and until then only one of its peers sees it.
     pub unseen_until: Ms,
+    pub friend: NodeIx,
     /// Does not answer between these times.
     pub silent: Vec<(Ms, Ms)>,
     /// Commands whose effect is still to come: a reboot in the background.
@@ -62,6 +63,7 @@ impl World {
             joined: start - 100_000_000,
             liar: false,
             unseen_until: 0,
+            friend: 0,
             silent: vec![],
             pending: 0,
         };
@@ -86,7 +88,7 @@ impl World {
             return false; // a just-started node sees nobody
         }
         if subject.serving && !subject.drained {
-            return now >= subject.joined + 500 && now >= subject.unseen_until;
+            return now >= subject.joined + 500 && (now >= subject.unseen_until || by == subject.friend);
         }
         // its restart may be so quick that nobody noticed it was gone
         !subject.said_goodbye && now < subject.left + self.convict[by][of]
