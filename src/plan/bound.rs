@@ -1,0 +1,122 @@
+//! How few waves can there be? A true lower bound, with its reason.
+//!
+//! Hosts that exclude each other need a wave each (a clique), and a wave holds at most `max-hosts`.
+//! The largest clique is searched with a budget: exact for small clusters, a good one for large;
+//! any clique is a true bound.
+
+use super::conflict::Conflicts;
+use super::model::{NodeIx, Plan};
+use crate::playbook::model::{DatacenterOrder, Strategy};
+use std::collections::BTreeSet;
+
+/// Steps of the search: enough to be exact on some fifty hosts, a blink on a thousand.
+const BUDGET: u32 = 100_000;
+
+/// No run of the whole plan that keeps its rule has fewer waves; and what the number comes from.
+///
+/// `stop_after` is not looked at: the estimate shows the whole plan, as a resumed run goes on.
+pub fn lower_bound(plan: &Plan) -> (u32, String) {
+    let conflicts = Conflicts::of(plan);
+    let all: Vec<NodeIx> = plan.hosts.iter().map(|target| target.node).collect();
+    if plan.datacenter_order == DatacenterOrder::Parallel || plan.datacenters.len() < 2 {
+        return of(plan, &conflicts, &all);
+    }
+    let mut sum = 0;
+    let mut parts = Vec::new();
+    for dc in &plan.datacenters {
+        let here: Vec<NodeIx> = all.iter().copied().filter(|node| plan.nodes[*node].datacenter == dc.name).collect();
+        let (waves, reason) = of(plan, &conflicts, &here);
+        sum += waves;
+        parts.push(format!("{} needs {waves} ({reason})", dc.name));
+    }
+    (sum, format!("one data centre after the other: {}", parts.join(", ")))
+}
+
+fn of(plan: &Plan, conflicts: &Conflicts, hosts: &[NodeIx]) -> (u32, String) {
+    let clique = largest_clique(conflicts, hosts);
+    let by_conflict = clique.len() as u32;
+    let by_limit = plan.max_hosts.map_or(1, |limit| (hosts.len() as u32).div_ceil(limit.max(1)));
+    if by_limit > by_conflict {
+        let limit = plan.max_hosts.unwrap_or(1);
+        return (by_limit, format!("{} hosts, at most {limit} at once", hosts.len()));
+    }
+    match by_conflict {
+        0 => (0, "no host".into()),
+        1 => (1, "no two of the hosts exclude each other".into()),
+        number => (number, format!("{} exclude each other{}", listed(plan, &clique), under(plan))),
+    }
+}
+
+fn under(plan: &Plan) -> &'static str {
+    match plan.strategy {
+        Strategy::One => ": one host of a data centre at a time",
+        _ if plan.everybody_conflicts.is_some() => ": everybody conflicts with everybody",
+        _ => "",
+    }
+}
+
+fn listed(plan: &Plan, hosts: &[NodeIx]) -> String {
+    let address = |node: &NodeIx| plan.nodes[*node].address.to_string();
+    match hosts {
+        [some @ .., last] if hosts.len() <= 4 => {
+            format!("{} and {}", some.iter().map(address).collect::<Vec<_>>().join(", "), address(last))
+        }
+        _ => format!("{} and {} more", hosts[..3].iter().map(address).collect::<Vec<_>>().join(", "), hosts.len() - 3),
+    }
+}
+
+/// A clique of hosts that exclude each other: the largest, unless the budget ends first. Sorted.
+fn largest_clique(conflicts: &Conflicts, hosts: &[NodeIx]) -> Vec<NodeIx> {
+    let exclude = |a: NodeIx| hosts.iter().copied().filter(move |b| conflicts.exclude_each_other(a, *b));
+    let graph: Vec<(NodeIx, BTreeSet<NodeIx>)> = hosts.iter().map(|host| (*host, exclude(*host).collect())).collect();
+    let mut search = Search { graph: graph.into_iter().collect(), best: Vec::new(), budget: BUDGET };
+    let mut order: Vec<NodeIx> = hosts.to_vec();
+    order.sort_by_key(|host| (std::cmp::Reverse(search.graph[host].len()), *host));
+    search.extend(&mut Vec::new(), order);
+    search.best.sort_unstable();
+    search.best
+}
+
+struct Search {
+    graph: std::collections::BTreeMap<NodeIx, BTreeSet<NodeIx>>,
+    best: Vec<NodeIx>,
+    budget: u32,
+}
+
+impl Search {
+    /// Branch and bound: candidates are coloured greedily, and a clique has at most one host a colour.
+    fn extend(&mut self, clique: &mut Vec<NodeIx>, candidates: Vec<NodeIx>) {
+        if clique.len() > self.best.len() {
+            self.best = clique.clone();
+        }
+        let mut coloured = self.colours(&candidates);
+        while let Some((host, colour)) = coloured.pop() {
+            if clique.len() + colour <= self.best.len() || self.budget == 0 {
+                return;
+            }
+            self.budget -= 1;
+            let rest = coloured.iter().map(|(other, _)| *other).filter(|other| self.graph[&host].contains(other));
+            let rest: Vec<NodeIx> = rest.collect();
+            clique.push(host);
+            self.extend(clique, rest);
+            clique.pop();
+        }
+    }
+
+    /// Hosts with the number of their colour, ascending: no two of one colour exclude each other.
+    fn colours(&self, candidates: &[NodeIx]) -> Vec<(NodeIx, usize)> {
+        let mut classes: Vec<Vec<NodeIx>> = Vec::new();
+        for host in candidates {
+            let free = |class: &&mut Vec<NodeIx>| class.iter().all(|other| !self.graph[host].contains(other));
+            match classes.iter_mut().find(free) {
+                Some(class) => class.push(*host),
+                None => classes.push(vec![*host]),
+            }
+        }
+        let numbered = classes.into_iter().enumerate();
+        numbered.flat_map(|(colour, class)| class.into_iter().map(move |host| (host, colour + 1))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
