@@ -5,11 +5,16 @@
 //! `compile` on purpose, so that one mistake does not hide in both.
 
 pub mod model;
+pub mod bound;
+pub mod compile;
 pub mod conflict;
 pub mod drift;
+pub mod estimate;
 pub mod file;
 pub mod lint;
 pub mod order;
 pub mod protection;
+pub mod select;
+pub mod warn;
 #[cfg(test)]
 pub(crate) mod samples;

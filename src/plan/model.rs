@@ -209,6 +209,10 @@ pub struct Estimate {
     pub lower_bound_reason: String,
     /// Waves if the keyspaces left out protected too; None where nothing is left out.
     pub waves_with_all_keyspaces: Option<u32>,
+    /// The nodes that were asked for the topology, and agree. Empty: not known.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub asked: Vec<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

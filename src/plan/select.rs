@@ -3,6 +3,7 @@
 
 use crate::diagnostic::{Diagnostic, Span};
 use crate::playbook::model::{Playbook, Selector, Targets};
+use crate::playbook::suggest;
 use crate::topology::model::{Host, HostIx, Topology};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,6 +15,14 @@ pub enum Pick {
     Host(String),
     Rack(String),
     Datacenter(String),
+}
+
+impl Pick {
+    fn name(&self) -> &str {
+        match self {
+            Pick::Host(name) | Pick::Rack(name) | Pick::Datacenter(name) => name,
+        }
+    }
 }
 
 impl FromStr for Pick {
@@ -66,7 +75,8 @@ pub fn hosts(
         left.retain(|host| !found.contains(host));
     }
     if match_up.errors.is_empty() && left.is_empty() {
-        let narrowed = if only.is_empty() && skip.is_empty() { "`targets`" } else { "`targets`, `--only` and `--skip`" };
+        let narrowed =
+            if only.is_empty() && skip.is_empty() { "`targets`" } else { "`targets`, `--only` and `--skip`" };
         let mut nothing = Diagnostic::error(format!("{narrowed} together leave no host to work on"))
             .help("data centres, racks and hosts narrow each other; `exclude` and `--skip` take away");
         nothing.span = playbook.span("targets");
@@ -117,14 +127,12 @@ impl Kind {
 }
 
 fn picked(picks: &[Pick], kind: Kind) -> Vec<&str> {
-    let name = |pick: &Pick| match (pick, kind) {
-        (Pick::Host(_), Kind::Host) | (Pick::Rack(_), Kind::Rack) | (Pick::Datacenter(_), Kind::Datacenter) => true,
-        _ => false,
+    let of_kind = |pick: &Pick| match pick {
+        Pick::Host(_) => kind == Kind::Host,
+        Pick::Rack(_) => kind == Kind::Rack,
+        Pick::Datacenter(_) => kind == Kind::Datacenter,
     };
-    let text = |pick| match pick {
-        Pick::Host(text) | Pick::Rack(text) | Pick::Datacenter(text) => text,
-    };
-    picks.iter().filter(|pick| name(pick)).map(|pick| text(pick).as_str()).collect()
+    picks.iter().filter(|pick| of_kind(pick)).map(Pick::name).collect()
 }
 
 struct Match<'a> {
@@ -158,8 +166,9 @@ impl Match<'_> {
         if found.is_empty() {
             let present: BTreeSet<String> = self.topology.hosts.iter().map(|host| kind.name(host)).collect();
             let noun = kind.noun();
-            let mut error = Diagnostic::error(format!("{by} names the {noun} `{name}`, which the cluster does not have"))
-                .help(hint(noun, name, &present));
+            let mut error =
+                Diagnostic::error(format!("{by} names the {noun} `{name}`, which the cluster does not have"))
+                    .help(hint(noun, name, &present));
             error.span = span;
             self.errors.push(error);
         }
@@ -169,34 +178,14 @@ impl Match<'_> {
 
 /// The name that was probably meant, else what there is.
 pub(super) fn hint(noun: &str, name: &str, present: &BTreeSet<String>) -> String {
-    let near = present.iter().map(|other| (distance(name, other), other)).min();
-    match near {
-        Some((distance, other)) if distance <= (name.chars().count() / 3).clamp(1, 3) => {
-            format!("did you mean `{other}`?")
-        }
-        _ => {
-            let some: Vec<String> = present.iter().take(8).map(|other| format!("`{other}`")).collect();
-            let more = present.len().saturating_sub(8);
-            let and = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("there {} {noun} {}{and}", if present.len() == 1 { "is" } else { "are" }, some.join(", "))
-        }
+    if let Some(near) = suggest::nearest(name, present.iter().map(String::as_str)) {
+        return format!("did you mean `{near}`?");
     }
-}
-
-/// Letters to insert, delete or change (Levenshtein), case not counted.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    let listed = suggest::listed(present.iter().take(8).map(String::as_str));
+    let more = present.len().saturating_sub(8);
+    let and = if more > 0 { format!(" … and {more} more") } else { String::new() };
+    let plural = if present.len() == 1 { "" } else { "s" };
+    format!("the cluster has the {noun}{plural} {listed}{and}")
 }
 
 #[cfg(test)]

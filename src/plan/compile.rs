@@ -1,0 +1,220 @@
+//! Playbook + topology → plan. Every word is rendered here, every host named, every limit set.
+//!
+//! Errors are findings about what was written (with places) or about a cluster that cannot be planned for.
+
+mod nodes;
+mod steps;
+
+use super::model::{Datacenter, Plan, PlannedKeyspace, Setup, Source, Target, VERSION};
+use super::protection::{self, Protection};
+use super::select::{self, Pick};
+use super::{order, warn};
+use crate::diagnostic::Diagnostic;
+use crate::playbook::model::{Check, Keyspaces, Playbook, Step, Strategy};
+use crate::playbook::template::{self, ClusterContext, Params};
+use crate::topology::model::{HostIx, Topology};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What the command line adds to a playbook.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where the playbook was read; None for `exec`.
+    pub source: Option<Source>,
+    pub only: Vec<Pick>,
+    pub skip: Vec<Pick>,
+    pub stop_after: Option<u32>,
+    /// Between two polls, in place of the playbook's (`--poll`, the sandbox).
+    pub poll: Option<Duration>,
+    pub ignore_down: bool,
+    /// Texts of local scripts that commands name, by the word that names them: a guess looks into them.
+    pub scripts: BTreeMap<String, String>,
+    /// Appended when a step takes hosts away and no `wait-up` follows (`exec`); None: that is an error.
+    pub gate: Option<Step>,
+}
+
+/// The plan of this playbook for this cluster. Same inputs, same bytes.
+///
+/// # Errors
+/// All findings: selectors that match nothing, values that no command may hold, outages nobody accepted.
+pub fn compile(
+    playbook: &Playbook,
+    topology: &Topology,
+    params: &Params,
+    options: &Options,
+) -> Result<Plan, Vec<Diagnostic>> {
+    nodes::sound(topology)?;
+    let mut errors = Vec::new();
+    let mut keep = |result: Result<(), Vec<Diagnostic>>| errors.extend(result.err().into_iter().flatten());
+    keep(keyspaces_exist(playbook, topology));
+    let chosen = select::hosts(playbook, topology, &options.only, &options.skip);
+    keep(chosen.as_ref().map(|_| ()).map_err(Clone::clone));
+    let cluster = cluster_context(playbook, topology, params).map_err(|error| vec![error])?;
+    let nodes = nodes::nodes(playbook, topology, &cluster, params);
+    keep(nodes.as_ref().map(|_| ()).map_err(Clone::clone));
+    let setup = setup(playbook, &cluster, params);
+    keep(setup.as_ref().map(|_| ()).map_err(Clone::clone));
+    let (Ok(chosen), Ok(nodes), Ok(setup)) = (chosen, nodes, setup) else { return Err(errors) };
+    let datacenters = order::datacenters(topology, &chosen, &playbook.targets.datacenters);
+    let order = order::hosts(topology, &chosen, &datacenters);
+    let chain = match steps::chain(playbook, topology, &order, &cluster, params, options) {
+        Ok(chain) => chain,
+        Err(found) => {
+            errors.extend(found);
+            return Err(errors);
+        }
+    };
+    outage(playbook, topology, chain.steps.iter().any(|step| step.disruptive()), &mut errors);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let protection = Protection::of(topology, &playbook.cluster.keyspaces);
+    let mut plan = Plan {
+        version: VERSION,
+        name: playbook.name.clone(),
+        description: playbook.description.clone(),
+        playbook: options.source.clone(),
+        params: params.clone(),
+        reason_required: playbook.reason_required,
+        accept_outage: playbook.accept_outage.clone(),
+        cluster: topology.cluster.clone(),
+        service: playbook.cluster.service.clone(),
+        partitioner: topology.partitioner.clone(),
+        nodes,
+        keyspaces: keyspaces(topology, &playbook.cluster.keyspaces),
+        protect: sorted(&playbook.cluster.keyspaces),
+        datacenters: work(topology, &order, datacenters, &protection, playbook.strategy),
+        shared: protection.shared,
+        everybody_conflicts: protection.everybody,
+        strategy: playbook.strategy,
+        datacenter_order: playbook.concurrency.datacenters,
+        max_hosts: playbook.concurrency.max_hosts,
+        max_failures: playbook.max_failures,
+        stop_after: options.stop_after,
+        grace_ms: milliseconds(playbook.concurrency.grace),
+        blocked_timeout_ms: milliseconds(playbook.blocked_timeout),
+        poll_ms: milliseconds(steps::poll(playbook, options)),
+        checks_start: once(&playbook.checks.start),
+        checks_each_host: once(&playbook.checks.each_host),
+        ignore_down: options.ignore_down,
+        setup,
+        steps: chain.steps,
+        left_out: chain.left_out,
+        hosts: order.into_iter().zip(chain.words).map(|(node, words)| Target { node, words }).collect(),
+        warnings: Vec::new(),
+    };
+    plan.warnings = warn::warnings(&plan);
+    Ok(plan)
+}
+
+/// The same plan if the keyspaces that were left out protected too; None where nothing is left out.
+pub fn with_all_keyspaces(plan: &Plan, topology: &Topology) -> Option<Plan> {
+    if plan.keyspaces.values().all(|keyspace| keyspace.protects) {
+        return None;
+    }
+    let protection = Protection::of(topology, &Keyspaces::All);
+    let order: Vec<HostIx> = plan.hosts.iter().map(|target| target.node).collect();
+    let names = plan.datacenters.iter().map(|dc| dc.name.clone()).collect();
+    Some(Plan {
+        protect: Keyspaces::All,
+        keyspaces: keyspaces(topology, &Keyspaces::All),
+        datacenters: work(topology, &order, names, &protection, plan.strategy),
+        shared: protection.shared,
+        everybody_conflicts: protection.everybody,
+        ..plan.clone()
+    })
+}
+
+fn cluster_context(playbook: &Playbook, topology: &Topology, params: &Params) -> Result<ClusterContext, Diagnostic> {
+    let ssh = template::render_ssh(&playbook.cluster.ssh, params)?;
+    Ok(ClusterContext { name: topology.cluster.clone(), ssh, service: playbook.cluster.service.clone() })
+}
+
+fn keyspaces_exist(playbook: &Playbook, topology: &Topology) -> Result<(), Vec<Diagnostic>> {
+    let Keyspaces::Only(names) = &playbook.cluster.keyspaces else { return Ok(()) };
+    let present: BTreeSet<String> = topology.keyspaces.keys().cloned().collect();
+    let missing = names.iter().enumerate().filter(|(_, name)| !present.contains(*name));
+    let errors: Vec<Diagnostic> = missing
+        .map(|(index, name)| {
+            let message = format!("`cluster.keyspaces` names `{name}`, which is no replicated keyspace of the cluster");
+            let mut error = Diagnostic::error(message).help(select::hint("keyspace", name, &present));
+            error.span = playbook.span(&format!("cluster.keyspaces[{index}]"));
+            error
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn keyspaces(topology: &Topology, asked: &Keyspaces) -> BTreeMap<String, PlannedKeyspace> {
+    let planned = |name: &str, replication: &crate::topology::model::Replication| PlannedKeyspace {
+        replication: replication.clone(),
+        protects: protection::protects(asked, name),
+    };
+    topology.keyspaces.iter().map(|(name, known)| (name.clone(), planned(name, &known.replication))).collect()
+}
+
+fn work(
+    topology: &Topology,
+    order: &[HostIx],
+    datacenters: Vec<String>,
+    protection: &Protection,
+    strategy: Strategy,
+) -> Vec<Datacenter> {
+    let of = |name: String| {
+        let here = order.iter().map(|host| &topology.hosts[*host]).filter(|host| host.datacenter == name);
+        let racks: BTreeSet<String> = here.map(|host| host.rack.clone()).collect();
+        let free = protection::racks_are_free(topology, protection, &name);
+        Datacenter { rack_by_rack: strategy == Strategy::Topology && free, racks: racks.into_iter().collect(), name }
+    };
+    datacenters.into_iter().map(of).collect()
+}
+
+fn setup(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Result<Vec<Setup>, Vec<Diagnostic>> {
+    let mut errors = Vec::new();
+    let mut setup = Vec::new();
+    for step in &playbook.setup {
+        let run = steps::setup_words(&step.run, cluster, params);
+        let undo = step.undo.as_ref().map(|undo| steps::setup_words(undo, cluster, params)).transpose();
+        match (run, undo) {
+            (Ok(run), Ok(undo)) => setup.push(Setup { run, undo, timeout_ms: milliseconds(step.timeout) }),
+            (run, undo) => errors.extend(run.err().into_iter().chain(undo.err())),
+        }
+    }
+    if errors.is_empty() { Ok(setup) } else { Err(errors) }
+}
+
+/// An outage must be accepted by somebody, with a reason, also when only a guess says that there is one.
+fn outage(playbook: &Playbook, topology: &Topology, disruptive: bool, errors: &mut Vec<Diagnostic>) {
+    let accepted = playbook.accept_outage.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+    if !disruptive || accepted {
+        return;
+    }
+    let help = "say why it may be: `accept-outage: REASON` (`exec`: `--accept-outage REASON`)";
+    if playbook.strategy == Strategy::All {
+        let mut error =
+            Diagnostic::error("strategy `all` takes down every host at once, and nobody accepted the outage");
+        error.span = playbook.span("strategy");
+        errors.push(error.help(format!("{help}, or `takes-down: nothing` on a `run` that takes nothing down")));
+    } else if topology.hosts.len() == 1 {
+        let message = "the cluster has one node: while it is away nobody can say how it is, and nothing serves";
+        errors.push(Diagnostic::error(message).help(help));
+    }
+}
+
+fn sorted(asked: &Keyspaces) -> Keyspaces {
+    match asked {
+        Keyspaces::Only(names) => Keyspaces::Only(names.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect()),
+        other => other.clone(),
+    }
+}
+
+fn once(checks: &[Check]) -> Vec<Check> {
+    checks.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

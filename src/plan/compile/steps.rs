@@ -1,0 +1,181 @@
+//! The chain: which steps take part, what each takes away, and its words on every host.
+
+use super::nodes::host_context;
+use super::{Options, milliseconds};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::plan::model::{Rendered, Step};
+use crate::playbook::model::{Command, Playbook, Step as Written, StepKind, TakesDown};
+use crate::playbook::template::{self, ClusterContext, HostContext, Params};
+use crate::playbook::{defaults, eval_when};
+use crate::topology::model::{HostIx, Topology};
+use std::time::Duration;
+
+/// The steps, and their words: one list a host, in the given order of hosts.
+pub struct Chain {
+    pub steps: Vec<Step>,
+    pub left_out: Vec<String>,
+    pub words: Vec<Vec<Rendered>>,
+}
+
+/// # Errors
+/// A `when` that cannot be decided, a value that no command may hold, a chain that leaves a host unproved.
+pub fn chain(
+    playbook: &Playbook,
+    topology: &Topology,
+    order: &[HostIx],
+    cluster: &ClusterContext,
+    params: &Params,
+    options: &Options,
+) -> Result<Chain, Vec<Diagnostic>> {
+    let mut errors = Vec::new();
+    let (mut taken, mut left_out) = (Vec::new(), Vec::new());
+    for step in &playbook.steps {
+        match step.when.as_ref().map_or(Ok(true), |when| eval_when(when, params)) {
+            Ok(true) => taken.push(step),
+            Ok(false) => left_out.push(format!("{}: `{}` is false", step.name, expression(step))),
+            Err(error) => errors.push(error),
+        }
+    }
+    if taken.is_empty() && errors.is_empty() {
+        errors.push(Diagnostic::error("no step is left to do: every `when` is false"));
+    }
+    let hosts: Vec<HostContext> = order.iter().map(|host| host_context(&topology.hosts[*host])).collect();
+    let (mut steps, mut spans, mut columns) = (Vec::new(), Vec::new(), Vec::new());
+    for step in &taken {
+        let rendered: Result<Vec<Rendered>, Diagnostic> =
+            hosts.iter().map(|host| words(step, host, cluster, params)).collect();
+        match rendered {
+            Ok(column) => {
+                steps.push(planned(step, &column, options));
+                spans.push(step.span);
+                columns.push(column);
+            }
+            Err(error) => errors.push(error), // of the first host: the others would say the same
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    gate(&mut steps, &mut columns, &spans, hosts.len(), options)?;
+    let words = (0..hosts.len()).map(|host| columns.iter().map(|column| column[host].clone()).collect()).collect();
+    Ok(Chain { steps, left_out, words })
+}
+
+/// Between two polls before a host is taken out: as in the chain's gate.
+pub fn poll(playbook: &Playbook, options: &Options) -> Duration {
+    let gate = playbook.steps.iter().find(|step| step.kind == StepKind::WaitUp);
+    options.poll.unwrap_or(gate.map_or(defaults::POLL, |step| step.poll))
+}
+
+/// A last word `&` stays: whoever starts the command knows that its end is not waited for.
+pub fn setup_words(command: &Command, cluster: &ClusterContext, params: &Params) -> Result<Vec<String>, Diagnostic> {
+    Ok(with_background(command, template::render_setup(command, cluster, params)?))
+}
+
+fn words(
+    step: &Written,
+    host: &HostContext,
+    cluster: &ClusterContext,
+    params: &Params,
+) -> Result<Rendered, Diagnostic> {
+    let render = |command: &Command| {
+        let words = template::render_command(command, host, cluster, params)?;
+        Ok::<_, Diagnostic>(with_background(command, words))
+    };
+    let mut env = template::render_env(&step.env, host, cluster, params)?;
+    if step.script.is_some() {
+        for (name, value) in template::script_env(host, cluster, params) {
+            env.entry(name).or_insert(value);
+        }
+    }
+    Ok(Rendered {
+        command: step.command.as_ref().map(render).transpose()?.unwrap_or_default(),
+        env,
+        probe: step.probe.as_ref().map(render).transpose()?,
+    })
+}
+
+fn with_background(command: &Command, mut words: Vec<String>) -> Vec<String> {
+    if command.background {
+        words.push("&".into());
+    }
+    words
+}
+
+fn planned(step: &Written, column: &[Rendered], options: &Options) -> Step {
+    let (takes_down, guessed) = takes_down(step, column, options);
+    let poll = match step.kind {
+        StepKind::WaitUp | StepKind::WaitDown => options.poll.unwrap_or(step.poll),
+        _ => step.poll,
+    };
+    // A pause waits for nothing but time: its deadline is its end.
+    let timeout = if step.kind == StepKind::Pause { step.pause.unwrap_or_default() } else { step.timeout };
+    Step {
+        kind: step.kind,
+        name: step.name.clone(),
+        timeout_ms: milliseconds(timeout).max(1),
+        poll_ms: milliseconds(poll),
+        stable: step.stable,
+        ok_exit: step.ok_exit.clone(),
+        on_failure: step.on_failure,
+        idempotent: step.idempotent,
+        takes_down,
+        guessed,
+        pause_ms: step.pause.filter(|_| step.kind == StepKind::Pause).map(milliseconds),
+        script: step.script.clone(),
+    }
+}
+
+fn takes_down(step: &Written, column: &[Rendered], options: &Options) -> (TakesDown, Option<String>) {
+    match step.kind {
+        StepKind::Drain | StepKind::Stop | StepKind::Start | StepKind::Restart => (TakesDown::Restart, None),
+        StepKind::Reboot => (TakesDown::Reboot, None),
+        StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause => (TakesDown::Nothing, None),
+        StepKind::Run => match step.takes_down {
+            Some(said) => (said, None),
+            None => guessed(step, column, options),
+        },
+    }
+}
+
+/// The guess for the words of each host; where hosts differ nobody knows.
+fn guessed(step: &Written, column: &[Rendered], options: &Options) -> (TakesDown, Option<String>) {
+    let mut guesses = column.iter().map(|words| guess(step, words, options));
+    let Some(first) = guesses.next() else { return (TakesDown::Unknown, Some("there is no host".into())) };
+    if guesses.any(|other| other.0 != first.0) {
+        return (TakesDown::Unknown, Some("its words differ from host to host".into()));
+    }
+    (first.0, Some(first.1))
+}
+
+fn guess(_step: &Written, _words: &Rendered, _options: &Options) -> (TakesDown, String) {
+    (TakesDown::Unknown, "nobody said what it takes down".into())
+}
+
+/// After the last step that takes the host away comes its proof.
+fn gate(
+    steps: &mut Vec<Step>,
+    columns: &mut Vec<Vec<Rendered>>,
+    spans: &[Span],
+    hosts: usize,
+    options: &Options,
+) -> Result<(), Vec<Diagnostic>> {
+    let last_gate = steps.iter().rposition(|step| step.kind == StepKind::WaitUp);
+    let last = steps.iter().rposition(Step::disruptive);
+    let Some(open) = last.filter(|last| last_gate.is_none_or(|gate| gate < *last)) else { return Ok(()) };
+    if let Some(gate) = &options.gate {
+        steps.push(planned(gate, &[], options));
+        columns.push(vec![Rendered::default(); hosts]);
+        return Ok(());
+    }
+    let what = match &steps[open].guessed {
+        Some(why) => format!("`{}` counts as taking the host away ({why})", steps[open].name),
+        None => format!("`{}` takes the host away", steps[open].name),
+    };
+    let error = Diagnostic::error(format!("{what}, and no `wait-up` follows it")).at(spans[open]);
+    Err(vec![error.help("add `- wait-up` after it, or `takes-down: nothing` beside a `run` that takes nothing down")])
+}
+
+fn expression(step: &Written) -> &str {
+    step.when.as_ref().map_or("", |when| when.expression.as_str())
+}
