@@ -1,5 +1,6 @@
 //! One integration binary: one module a subject.
 
+mod engine;
 mod process;
 mod sandbox;
 mod sandbox_faults;
