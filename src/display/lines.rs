@@ -77,3 +77,50 @@ fn loudness(event: &Event) -> Volume {
         What::Step { .. } | What::Setup { .. } => Volume::Normal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::event::RunEvent;
+    use crate::plan::samples::six_hosts;
+
+    fn wait(since: Ms) -> Waiting {
+        let what = "the end of `drain`".to_owned();
+        Waiting { host: Some(1), step: Some(0), what, asked: vec![2], since, deadline: Some(605_000) }
+    }
+
+    #[test]
+    fn every_line_is_dated_and_a_heartbeat_comes_only_after_silence() {
+        let (plan, mut out) = (six_hosts(), Vec::new());
+        let mut lines = Lines::new(&mut out, Volume::Normal);
+        lines.event(&plan, &Event { at: 5_000, what: What::Host { host: 1, event: HostEvent::Opened } });
+        let spawned = StepEvent::Spawned { attempt: 1, pid: 7 };
+        lines.event(&plan, &Event { at: 6_000, what: What::Step { host: 1, step: 0, event: spawned } });
+        lines.waiting(&plan, &[wait(5_000)], 34_999);
+        lines.waiting(&plan, &[wait(5_000)], 35_000);
+        lines.waiting(&plan, &[wait(5_000)], 36_000);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "1970-01-01T00:00:05Z 10.77.0.14 opened\n\
+             1970-01-01T00:00:35Z … 10.77.0.14 drain waits for the end of `drain` (asked: 10.77.0.12), for 30s, at most 9m 30s more\n"
+        );
+    }
+
+    #[test]
+    fn quiet_says_the_beginning_the_end_and_what_went_wrong() {
+        let (plan, mut out) = (six_hosts(), Vec::new());
+        let mut lines = Lines::new(&mut out, Volume::Quiet);
+        let failed = HostEvent::Failed { step: 1, because: "exit status 3".into() };
+        for what in [
+            What::Run(RunEvent::Checked),
+            What::Host { host: 0, event: HostEvent::Opened },
+            What::Host { host: 0, event: failed },
+        ] {
+            lines.event(&plan, &Event { at: 0, what });
+        }
+        lines.waiting(&plan, &[wait(0)], 600_000);
+        let said = String::from_utf8(out).unwrap();
+        assert_eq!(said.lines().count(), 2, "{said}");
+        assert!(said.ends_with("10.77.0.11 failed at stop: exit status 3\n"), "{said}");
+    }
+}

@@ -3,12 +3,14 @@
 //!
 //! Must never decide anything, and a display that cannot write (a closed pipe) never stops a run.
 
+mod detached;
 mod incident;
 mod lines;
 mod summary;
 mod time;
 mod waits;
 
+pub use detached::Detached;
 pub use incident::sentence;
 pub use lines::{Lines, Volume};
 pub use summary::summary;

@@ -9,7 +9,7 @@ use crate::job::apply::{IllegalTransition, apply};
 use crate::job::decide::decide;
 use crate::job::event::{Event, HostEvent, Ms, Outcome, Resolution, RunEvent, What};
 use crate::job::heard::View;
-use crate::job::model::Job;
+use crate::job::model::{Job, Stage};
 use crate::job::observe::{facts, observe};
 use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input, Task, Told};
@@ -222,10 +222,23 @@ impl<'a> Engine<'a> {
             },
             Action::End { task, timed_out } => {
                 observe(self.frame, &self.job, &mut self.view, &Input::Ending { task }, now);
+                self.name_stopped(task, now);
                 if let Some(control) = self.tasks.get(&task) {
                     control.end(timed_out);
                 }
             }
+        }
+    }
+
+    /// A command that is stopped would never have ended by itself; whoever reads of the deadline should know.
+    fn name_stopped(&mut self, task: Task, now: Ms) {
+        let Task::Step { host, .. } = task else { return };
+        let stage = self.job.hosts[host].working().map(|work| &work.stage);
+        let Some(Stage::Running { pid: Some(pid) }) = stage else { return };
+        let Some(stopped) = super::process::stopped(*pid) else { return };
+        let address = self.frame.plan.nodes[self.frame.plan.hosts[host].node].address;
+        for display in &mut self.ctx.displays {
+            display.trouble(&format!("{address}: {stopped}"), now);
         }
     }
 

@@ -331,6 +331,76 @@ async fn a_command_over_its_time_is_ended_and_nothing_of_it_is_left() {
     assert!(ground.events(&run).iter().any(|event| matches!(event.what, What::Run(RunEvent::Ended { .. }))));
 }
 
+/// The loop is dropped in the middle of a command, as a crash would: the command goes on, and so does a later run.
+#[tokio::test]
+async fn after_a_crash_the_command_in_flight_is_adopted_and_never_started_twice() {
+    let counter = tempfile::NamedTempFile::new().unwrap();
+    let path = counter.path().display().to_string();
+    let ground = Ground::new(|plan| {
+        let words = &mut plan.hosts[0].words[0].command;
+        let far = format!("echo once >>{path}; sleep 3; ssh {} nodetool drain", words[1]);
+        *words = vec!["sh".into(), "-c".into(), far];
+    })
+    .await;
+    let run = ground.new_run();
+    let mut context = ground.context(&run);
+    let (heard, crash) = (Arc::default(), Arc::new(tokio::sync::Notify::new()));
+    let at = crash.clone();
+    let on_event = move |event: &Event| {
+        if matches!(event.what, What::Step { event: StepEvent::Spawned { .. }, .. }) {
+            at.notify_one();
+        }
+    };
+    context.displays.push(Box::new(Watch { heard, on_event: Box::new(on_event) }));
+    tokio::select! {
+        ended = engine::run(ground.file.clone(), context) => panic!("{:?}", ended.map(|(outcome, _)| outcome)),
+        () = crash.notified() => {}
+    }
+    let before = ground.events(&run).len();
+    let (outcome, _) = ground.run(&run, |_, _| {}).await;
+    assert_eq!(outcome, Outcome::Succeeded);
+    assert_eq!(std::fs::read_to_string(counter.path()).unwrap(), "once\n");
+    let after = &ground.events(&run)[before..];
+    let ended = |event: &&Event| matches!(event.what, What::Step { host: 0, step: 0, event: StepEvent::Ended { .. } });
+    let ended = after.iter().find(ended).unwrap();
+    let end = End::Exit { status: 0 };
+    assert_eq!(ended.what, What::Step { host: 0, step: 0, event: StepEvent::Ended { attempt: 1, end } });
+    ground.no_violation();
+}
+
+#[tokio::test]
+async fn setup_runs_first_and_its_undo_last_whatever_happened() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let path = log.path().display().to_string();
+    let write = move |what: &str| vec!["sh".into(), "-c".into(), format!("echo {what} ‹run.id› >>{path}")];
+    let ground = Ground::new(|plan| {
+        let setup =
+            |n: u32| Setup { run: write(&format!("do{n}")), undo: Some(write(&format!("undo{n}"))), timeout_ms: 9000 };
+        plan.setup = vec![setup(1), setup(2)];
+        plan.hosts[0].words[0].command = words("sh -c false");
+    })
+    .await;
+    let run = ground.new_run();
+    let (outcome, _) = ground.run(&run, |_, _| {}).await;
+    assert_eq!(outcome, Outcome::Failed);
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(log, format!("do1 {run}\ndo2 {run}\nundo2 {run}\nundo1 {run}\n"));
+    assert!(ground.store.run_folder(&run).join("setup/02-undo/status").exists());
+}
+
+#[tokio::test]
+async fn the_first_signal_says_stop_and_the_second_kill() {
+    let (tx, mut rx) = unbounded_channel();
+    rollbook::execute::signals::listen(tx).unwrap();
+    let me = std::process::id().to_string();
+    for signal in ["HUP", "TERM", "INT"] {
+        std::process::Command::new("kill").args([&format!("-{signal}"), &me]).status().unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(rx.recv().await, Some(Input::Told(Told::Stop { by: "SIGTERM".into() })));
+    assert_eq!(rx.recv().await, Some(Input::Told(Told::Kill { by: "SIGINT".into() })));
+}
+
 #[tokio::test]
 async fn a_second_run_on_the_same_hosts_is_refused_and_told_who() {
     let ground = Ground::new(|_| {}).await;
