@@ -129,7 +129,7 @@ fn reboots_that_do_not_do_what_they_should() {
 
 #[test]
 fn both_ends_of_the_race_between_reboot_and_ssh_occur() {
-    let lab = Lab::new(&Shape { speed: 4.0, ..Shape::of(12) });
+    let lab = Lab::new(&Shape::of(12));
     let exits: BTreeSet<Option<i32>> =
         (1..=12).map(|host| lab.ssh(&[&format!("h{host}"), "sudo systemctl reboot"]).exit).collect();
     assert_eq!(exits, BTreeSet::from([Some(0), Some(255)]));
@@ -298,6 +298,25 @@ fn the_judge_sees_two_replicas_away_at_once_and_nothing_else() {
     assert_eq!(hosts, [("orders", "h3", "h5"), ("system_auth", "h3", "h5")]);
     let by_hand = Command::new(PROGRAM).arg("__sandbox").arg(lab.sandbox.dir()).arg("judge").output().unwrap();
     assert_eq!(by_hand.status.code(), Some(1));
+}
+
+#[test]
+fn the_judge_lets_data_centres_go_side_by_side_unless_the_strategy_knows_none() {
+    let two_centres = |simple: bool| {
+        let mut shape = Shape { speed: 4.0, ..Shape::of(6) }.with_datacenters(2);
+        if simple {
+            shape.keyspaces.push(("old".to_owned(), Replication::Simple(Factor { total: 6, transient: 0 })));
+        }
+        let lab = Lab::new(&shape);
+        for host in ["h1", "h4"] {
+            lab.on(host, "nodetool drain");
+        }
+        sandbox::judge(lab.sandbox.dir()).unwrap()
+    };
+    assert_eq!(two_centres(false), []);
+    let found = two_centres(true);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].keyspace, "old");
 }
 
 #[test]

@@ -122,8 +122,10 @@ pub fn run(call: &Invocation) -> Result<u8> {
     if let Some(words) = refusal(call, &world, &machine, &asked)? {
         return Ok(fail(call, &machine.name, &words));
     }
+    // Counted before the far shell starts: its reboot may be done before this process runs again.
+    let boots = world.history(&machine)?.boots.len();
     let child = far_shell(&world, &machine, &asked)?;
-    let exit = session(&world, &machine, &asked.host, child)?;
+    let exit = session(&world, &machine, &asked.host, boots, child)?;
     call.log(&machine.name, &exit.to_string());
     Ok(exit)
 }
@@ -203,35 +205,38 @@ fn far_shell(world: &World, machine: &Machine, asked: &Asked) -> Result<Child> {
 }
 
 /// Waits for the far command, or for the host to go down under it.
-fn session(world: &World, machine: &Machine, called: &str, mut child: Child) -> Result<u8> {
+fn session(world: &World, machine: &Machine, called: &str, boots: usize, mut child: Child) -> Result<u8> {
     let mut pause = 1;
-    let boots = world.history(machine)?.boots.len();
     loop {
+        // The machine first, then the command: one that ended in time counts as heard.
+        let history = host::load(&world.cluster, machine)?;
+        let now = pace::now();
+        let gone = history.boots.len() > boots && (!history.is_up(now) || history.boot(now) >= boots);
         if let Some(status) = child.try_wait()? {
             // A far command killed by a signal: sshd reports no exit status.
             return Ok(status.code().filter(|_| status.signal().is_none()).map_or(FAILED, |code| code as u8));
         }
-        std::thread::sleep(Duration::from_millis(pause));
-        pause = (pause + 1).min(20);
-        let history = host::load(&world.cluster, machine)?;
-        let now = pace::now();
-        if history.boots.len() > boots && (!history.is_up(now) || history.boot(now) >= boots) {
+        if gone {
             end_with_children(child.id());
             let _ = child.wait();
             complain(&format!("Connection to {called} closed by remote host.\r\n"));
             return Ok(FAILED);
         }
+        std::thread::sleep(Duration::from_millis(pause));
+        pause = (pause + 1).min(20);
     }
 }
 
-/// Ends a process and all that it started: their machine has gone down.
+/// Ends a process and all that it started: their machine has gone down. Each is stopped before its
+/// children are read, or a shell whose command ends would go on to the next one.
 fn end_with_children(id: u32) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let Some(pid) = Pid::from_raw(id as i32) else { return };
+    let _ = kill_process(pid, Signal::STOP);
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+    let _ = kill_process(pid, Signal::KILL);
     for child in children.split_whitespace().filter_map(|word| word.parse().ok()) {
         end_with_children(child);
-    }
-    if let Some(pid) = rustix::process::Pid::from_raw(id as i32) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
 }
 
