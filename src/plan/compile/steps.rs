@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::model::{Rendered, Step};
 use crate::playbook::model::{Command, Playbook, Step as Written, StepKind, TakesDown};
 use crate::playbook::template::{self, ClusterContext, HostContext, Params};
-use crate::playbook::{defaults, eval_when};
+use crate::playbook::{defaults, eval_when, guess};
 use crate::topology::model::{HostIx, Topology};
 use std::time::Duration;
 
@@ -148,8 +148,10 @@ fn guessed(step: &Written, column: &[Rendered], options: &Options) -> (TakesDown
     (first.0, Some(first.1))
 }
 
-fn guess(_step: &Written, _words: &Rendered, _options: &Options) -> (TakesDown, String) {
-    (TakesDown::Unknown, "nobody said what it takes down".into())
+/// From the words, and from the text of a script: the step's own, or a local one that a word names.
+fn guess(step: &Written, words: &Rendered, options: &Options) -> (TakesDown, String) {
+    let named = || words.command.iter().find_map(|word| options.scripts.get(word).map(String::as_str));
+    guess::takes_down(&words.command, step.script.as_deref().or_else(named))
 }
 
 /// After the last step that takes the host away comes its proof.

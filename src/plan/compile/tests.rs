@@ -140,6 +140,22 @@ fn a_step_that_may_take_the_host_away_needs_a_gate() {
 }
 
 #[test]
+fn what_nobody_said_is_guessed_and_shown() {
+    let gate = Options { gate: Some(step(StepKind::WaitUp, None)), ..Options::default() };
+    let guess = |command: &str, options: &Options| plan(&runs(command), options).unwrap().steps.remove(0);
+    let reboot = guess("ssh {{ host }} sudo reboot &", &gate);
+    assert_eq!((reboot.takes_down, reboot.guessed.as_deref()), (TakesDown::Reboot, Some("the word `reboot`")));
+    assert_eq!(guess("uptime", &gate).takes_down, TakesDown::Nothing);
+    assert_eq!(guess("bash /far/away {{ host }}", &gate).takes_down, TakesDown::Unknown);
+    let scripts = BTreeMap::from([("/far/away".to_string(), "ssh $1 sudo systemctl restart cassandra".to_string())]);
+    let known = Options { scripts, ..gate };
+    assert_eq!(guess("bash /far/away {{ host }}", &known).takes_down, TakesDown::Restart);
+    let mut said = runs("ssh {{ host }} sudo reboot");
+    said.steps[0].takes_down = Some(TakesDown::Nothing);
+    assert_eq!(plan(&said, &known).unwrap().steps[0].guessed, None);
+}
+
+#[test]
 fn an_outage_must_be_accepted() {
     let mut all = Playbook { strategy: Strategy::All, ..rolling_reboot() };
     assert!(refusal(&all, &Options::default()).contains("every host at once"));
