@@ -7,7 +7,7 @@ mod parameters;
 mod steps;
 mod templates;
 
-pub(super) use steps::word as kind_word;
+pub(super) use steps::{has_effect, word as kind_word};
 pub use templates::Samples;
 
 use super::document::{Content, Node};

@@ -13,10 +13,12 @@ pub mod suggest;
 pub mod template;
 mod chain;
 mod document;
+mod explain;
 mod meaning;
 mod structure;
 mod written;
 
+pub use explain::{check_word, explain};
 pub use params::{bind_params, eval_when};
 
 use crate::diagnostic::{Diagnostic, Severity, Span};

@@ -31,6 +31,30 @@ pub struct Playbook {
 }
 
 impl Playbook {
+    /// The same playbook without its places: two files that mean the same are equal then.
+    pub fn without_places(mut self) -> Self {
+        self.spans.clear();
+        self.params.values_mut().for_each(|param| param.span = Span::default());
+        let access = &mut self.cluster;
+        let mut commands = vec![&mut access.ssh, &mut access.nodetool];
+        for step in &mut self.setup {
+            step.span = Span::default();
+            commands.push(&mut step.run);
+            commands.extend(step.undo.iter_mut());
+        }
+        for step in &mut self.steps {
+            step.span = Span::default();
+            step.when.iter_mut().for_each(|when| when.span = Span::default());
+            step.env.values_mut().for_each(Word::forget_place);
+            commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()));
+        }
+        for command in commands {
+            command.span = Span::default();
+            command.words.iter_mut().for_each(Word::forget_place);
+        }
+        self
+    }
+
     /// The value at a path as `spans` writes it, else nothing: a default has no place in the file.
     pub fn span(&self, path: &str) -> Option<Span> {
         self.spans.get(path).copied()
@@ -249,6 +273,12 @@ impl Word {
     /// A word that stands in no file, such as one of a default command.
     pub fn new(template: impl Into<String>) -> Self {
         Word { template: template.into(), span: Span::default(), holes: Vec::new() }
+    }
+}
+
+impl Word {
+    fn forget_place(&mut self) {
+        *self = Word::new(std::mem::take(&mut self.template));
     }
 }
 

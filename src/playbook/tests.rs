@@ -37,3 +37,20 @@ fn every_key_is_read() {
     assert!(playbook.steps[6].command.as_ref().unwrap().background);
     assert_eq!(playbook.spans.get("targets.racks[1]").map(|span| span.end - span.start), Some(4));
 }
+
+#[test]
+fn what_explain_prints_is_the_same_playbook() {
+    for source in [
+        include_str!("../../tests/data/playbooks/good/everything.yaml"),
+        include_str!("../../playbooks/rolling-reboot.yaml"),
+        "rollbook: 1\nname: é — x\nsteps:\n- run: \"a '' 'b c' \\\"it's\\\" '#' é\"\n  takes-down: nothing\n",
+        "rollbook: 1\nname: s\nsteps:\n- run:\n  takes-down: nothing\n  script: \"  a\\n\\nb\\t\\\\\\n\\n\"\n",
+        "rollbook: 1\nname: s\nsteps:\n- run:\n  takes-down: nothing\n  script: \"a 'x' \\\"y\\\"\\n\\n  b\\n\"\n  env: {A: \" {{ host }} \", B: ''}\n",
+    ] {
+        let first = good(source);
+        let text = explain(&first);
+        let again = good(&text);
+        assert_eq!(first.without_places(), again.clone().without_places(), "{text}");
+        assert_eq!(explain(&again), text);
+    }
+}

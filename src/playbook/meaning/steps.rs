@@ -26,6 +26,11 @@ const EFFECTS: [(&str, &[StepKind]); 10] = {
     ]
 };
 
+/// May the key stand beside the kind?
+pub(in crate::playbook) fn has_effect(key: &str, kind: StepKind) -> bool {
+    EFFECTS.iter().all(|(known, kinds)| *known != key || kinds.contains(&kind))
+}
+
 impl Reading<'_> {
     pub(super) fn steps(&mut self, written: Vec<written::Step>, access: &Access) -> Vec<Step> {
         let mut steps = Vec::new();

@@ -1,0 +1,245 @@
+//! A playbook with every default written out, as a text that reads back to the same playbook.
+
+use super::document::{Reads, reads_as};
+use super::meaning::{has_effect, kind_word};
+use super::model::{
+    Check, Command, Concurrency, DatacenterOrder, Keyspaces, OnFailure, Param, Playbook, SetupStep, Step, StepKind,
+    Strategy, TakesDown, Targets,
+};
+use super::{command, duration, params};
+use std::fmt::Write;
+
+/// The playbook as YAML; comments of the original are not kept.
+pub fn explain(playbook: &Playbook) -> String {
+    let mut out = Lines(String::new());
+    out.key(0, "rollbook", "1");
+    out.key(0, "name", &scalar(&playbook.name));
+    out.option(0, "description", playbook.description.as_deref().map(scalar));
+    out.option(0, "reason", playbook.reason_required.then(|| "required".to_owned()));
+    if !playbook.params.is_empty() {
+        out.line(0, "params:");
+        playbook.params.iter().for_each(|(name, param)| parameter(&mut out, name, param));
+    }
+    cluster(&mut out, playbook);
+    targets(&mut out, &playbook.targets);
+    out.key(0, "strategy", strategy(playbook.strategy));
+    out.option(0, "accept-outage", playbook.accept_outage.as_deref().map(scalar));
+    concurrency(&mut out, &playbook.concurrency);
+    out.key(0, "max-failures", &playbook.max_failures.to_string());
+    out.key(0, "blocked-timeout", &duration::print(playbook.blocked_timeout));
+    checks(&mut out, playbook);
+    if !playbook.setup.is_empty() {
+        out.line(0, "setup:");
+        playbook.setup.iter().for_each(|step| setup(&mut out, step));
+    }
+    out.line(0, "steps:");
+    playbook.steps.iter().for_each(|one| step(&mut out, one));
+    out.0
+}
+
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, indent: usize, text: &str) {
+        writeln!(self.0, "{:indent$}{text}", "").expect("a String takes everything");
+    }
+
+    fn key(&mut self, indent: usize, key: &str, value: &str) {
+        self.line(indent, format!("{key}: {value}").trim_end());
+    }
+
+    fn option(&mut self, indent: usize, key: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.key(indent, key, &value);
+        }
+    }
+
+    fn list(&mut self, indent: usize, key: &str, items: &[String]) {
+        if !items.is_empty() {
+            self.key(indent, key, &flow(items));
+        }
+    }
+}
+
+fn parameter(out: &mut Lines, name: &str, param: &Param) {
+    out.line(2, &format!("{name}:"));
+    out.option(4, "description", param.description.as_deref().map(scalar));
+    out.key(4, "type", params::type_name(param.kind).trim_matches('`'));
+    out.option(4, "pattern", param.pattern.as_deref().map(scalar));
+    // JSON is YAML: texts are quoted, lists in brackets.
+    out.option(4, "default", param.default.as_ref().map(json));
+}
+
+fn cluster(out: &mut Lines, playbook: &Playbook) {
+    let access = &playbook.cluster;
+    out.line(0, "cluster:");
+    let words: Vec<String> = access.ssh.words.iter().map(|word| word.template.clone()).collect();
+    out.list(2, "ssh", &words);
+    out.key(2, "nodetool", &scalar(&command::join(&access.nodetool)));
+    out.key(2, "service", &scalar(&access.service));
+    match &access.keyspaces {
+        Keyspaces::Data => out.key(2, "keyspaces", "data"),
+        Keyspaces::All => out.key(2, "keyspaces", "all"),
+        Keyspaces::Only(names) => out.list(2, "keyspaces", names),
+    }
+    out.list(2, "seeds", &access.seeds);
+}
+
+fn targets(out: &mut Lines, targets: &Targets) {
+    if *targets == Targets::default() {
+        return;
+    }
+    out.line(0, "targets:");
+    out.list(2, "datacenters", &targets.datacenters);
+    out.list(2, "racks", &targets.racks);
+    out.list(2, "hosts", &targets.hosts);
+    if targets.exclude != Default::default() {
+        out.line(2, "exclude:");
+        out.list(4, "datacenters", &targets.exclude.datacenters);
+        out.list(4, "racks", &targets.exclude.racks);
+        out.list(4, "hosts", &targets.exclude.hosts);
+    }
+}
+
+fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::One => "one",
+        Strategy::Topology => "topology",
+        Strategy::All => "all",
+    }
+}
+
+fn concurrency(out: &mut Lines, concurrency: &Concurrency) {
+    out.line(0, "concurrency:");
+    out.option(2, "max-hosts", concurrency.max_hosts.map(|hosts| hosts.to_string()));
+    let datacenters = match concurrency.datacenters {
+        DatacenterOrder::Serial => "serial",
+        DatacenterOrder::Parallel => "parallel",
+    };
+    out.key(2, "datacenters", datacenters);
+    out.key(2, "grace", &duration::print(concurrency.grace));
+}
+
+fn checks(out: &mut Lines, playbook: &Playbook) {
+    let names = |checks: &[Check]| checks.iter().map(|check| check_word(*check).to_owned()).collect::<Vec<_>>();
+    let (start, each_host) = (names(&playbook.checks.start), names(&playbook.checks.each_host));
+    if !(start.is_empty() && each_host.is_empty()) {
+        out.line(0, "checks:");
+        out.list(2, "start", &start);
+        out.list(2, "each-host", &each_host);
+    }
+}
+
+/// A check as the playbook writes it.
+pub fn check_word(check: Check) -> &'static str {
+    match check {
+        Check::AllUp => "all-up",
+        Check::ReplicasUp => "replicas-up",
+        Check::SchemaAgreement => "schema-agreement",
+        Check::NoRangeMovement => "no-range-movement",
+        Check::NativeTransport => "native-transport",
+        Check::OwnViewComplete => "own-view-complete",
+        Check::Restarted => "restarted",
+    }
+}
+
+fn setup(out: &mut Lines, step: &SetupStep) {
+    out.key(2, "- run", &command_text(&step.run));
+    out.option(4, "undo", step.undo.as_ref().map(command_text));
+    out.key(4, "timeout", &duration::print(step.timeout));
+}
+
+fn step(out: &mut Lines, step: &Step) {
+    let value = match (&step.command, step.pause) {
+        (Some(command), _) => command_text(command),
+        (None, Some(pause)) => duration::print(pause),
+        (None, None) => String::new(),
+    };
+    out.key(2, &format!("- {}", kind_word(step.kind)), &value);
+    out.key(4, "name", &scalar(&step.name));
+    out.option(4, "when", step.when.as_ref().map(|when| scalar(&when.expression)));
+    let has = |key: &str| has_effect(key, step.kind);
+    out.option(4, "timeout", has("timeout").then(|| duration::print(step.timeout)));
+    if let Some(script) = &step.script {
+        write_script(out, script);
+    }
+    if !step.env.is_empty() {
+        out.line(4, "env:");
+        step.env.iter().for_each(|(name, word)| out.key(6, name, &scalar(&word.template)));
+    }
+    let statuses: Vec<String> = step.ok_exit.iter().map(i32::to_string).collect();
+    out.option(4, "ok-exit", has("ok-exit").then(|| format!("[{}]", statuses.join(", "))));
+    out.option(4, "poll", has("poll").then(|| duration::print(step.poll)));
+    out.option(4, "stable", has("stable").then(|| step.stable.to_string()));
+    out.option(4, "probe", step.probe.as_ref().map(command_text));
+    out.option(4, "idempotent", has("idempotent").then(|| step.idempotent.to_string()));
+    let takes_down = step.takes_down.filter(|_| step.kind == StepKind::Run).map(takes_down_word);
+    out.option(4, "takes-down", takes_down.map(str::to_owned));
+    let on_failure = if step.on_failure == OnFailure::Stop { "stop" } else { "continue" };
+    out.option(4, "on-failure", has("on-failure").then(|| on_failure.to_owned()));
+}
+
+fn takes_down_word(takes_down: TakesDown) -> &'static str {
+    match takes_down {
+        TakesDown::Nothing => "nothing",
+        TakesDown::Restart => "restart",
+        TakesDown::Reboot => "reboot",
+        TakesDown::Unknown => unreachable!("nobody writes unknown"),
+    }
+}
+
+/// As a block where YAML keeps every byte of it, else as one quoted text.
+fn write_script(out: &mut Lines, script: &str) {
+    let odd =
+        |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{feff}' || c == '\u{2028}' || c == '\u{2029}';
+    let one_end = script.ends_with('\n') && !script.ends_with("\n\n");
+    if one_end && !script.starts_with([' ', '\t', '\n']) && !script.contains(odd) {
+        out.line(4, "script: |");
+        script.lines().for_each(|line| out.line(if line.is_empty() { 0 } else { 6 }, line));
+    } else {
+        out.key(4, "script", &quoted(script));
+    }
+}
+
+fn command_text(command: &Command) -> String {
+    scalar(&command::join(command))
+}
+
+fn flow(items: &[String]) -> String {
+    format!("[{}]", items.iter().map(|item| flow_item(item)).collect::<Vec<_>>().join(", "))
+}
+
+fn flow_item(text: &str) -> String {
+    if text.contains([' ', ',', '{', '[']) { quoted(text) } else { scalar(text) }
+}
+
+/// A text as YAML reads it back: plain where nobody can take it for anything else.
+fn scalar(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " ._/=@+-".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    if begins && text.chars().all(plain) && text.trim() == text && reads_as(text) == Reads::Text {
+        return text.to_owned();
+    }
+    quoted(text)
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains(['"', '\\']) && !text.chars().any(|c| c.is_control()) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    json(&serde_json::Value::from(text))
+}
+
+/// JSON, with the characters escaped that YAML does not print.
+fn json(value: &serde_json::Value) -> String {
+    let mut out = String::new();
+    for character in value.to_string().chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
+                write!(out, "\\u{:04x}", u32::from(character)).expect("a String takes everything");
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
