@@ -2,7 +2,7 @@
 
 use super::exec::{flags, words};
 use super::exit::{Exit, Failure};
-use super::{completions, topology};
+use super::{check, completions, schema, topology};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -58,10 +58,14 @@ pub struct Where {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Read playbooks and print what is wrong with them; touches no cluster
+    Check(check::Options),
     /// Run one command for each node, as cstarpar does
     Exec(Box<flags::Flags>),
     /// Show what the cluster is: hosts, keyspaces, who shares data with whom
     Topology(topology::Options),
+    /// Print the JSON Schema of what rollbook reads or writes
+    Schema(schema::Options),
     /// Print what a shell needs to complete our words
     Completions(completions::Options),
 }

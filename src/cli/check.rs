@@ -1,7 +1,8 @@
 //! `rollbook check FILE…`: reads playbooks and prints what is wrong with them; touches no cluster.
 
+use super::context::Context as Cli;
 use super::exit::Exit;
-use crate::diagnostic::{self, Diagnostic, Severity};
+use crate::diagnostic::{self, Diagnostic};
 use crate::playbook::{self, model::Playbook};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -12,9 +13,8 @@ use std::path::{Path, PathBuf};
 /// More than a playbook may have; the rest of a huge file is not read.
 const READ_AT_MOST: u64 = 2 << 20;
 
-/// Read playbooks and print what is wrong with them; touches no cluster
 #[derive(Args, Clone, Debug)]
-pub struct CheckArgs {
+pub struct Options {
     /// Playbooks to read
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -90,10 +90,11 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Diagnostic> {
 }
 
 /// Exit status 0: every file is a sound playbook (warnings are shown); 65: one is not.
-pub fn run(args: &CheckArgs, colour: bool) -> anyhow::Result<u8> {
-    let read: Vec<ReadFile> = args.files.iter().map(|path| read_file(path)).collect();
+pub fn run(cli: &Cli, options: &Options) -> anyhow::Result<Exit> {
+    let colour = cli.colour(&std::io::stderr());
+    let read: Vec<ReadFile> = options.files.iter().map(|path| read_file(path)).collect();
     let mut out = std::io::stdout().lock();
-    match args.format {
+    match options.format {
         Format::Json => writeln!(out, "{:#}", json(&read)).context("standard output")?,
         Format::Text => {
             for (number, file) in read.iter().enumerate() {
@@ -102,7 +103,7 @@ pub fn run(args: &CheckArgs, colour: bool) -> anyhow::Result<u8> {
                 }
                 eprint!("{}", file.rendered(colour));
                 match &file.result {
-                    Ok((playbook, _)) if args.explain => write!(out, "{}", playbook::explain(playbook)),
+                    Ok((playbook, _)) if options.explain => write!(out, "{}", playbook::explain(playbook)),
                     Ok((playbook, _)) => writeln!(out, "{}: {} is a sound playbook", file.name, summary(playbook)),
                     Err(_) => Ok(()),
                 }
@@ -111,7 +112,7 @@ pub fn run(args: &CheckArgs, colour: bool) -> anyhow::Result<u8> {
         }
     }
     let sound = read.iter().all(|file| file.result.is_ok());
-    Ok(if sound { Exit::Done } else { Exit::BadFile }.code())
+    Ok(if sound { Exit::Done } else { Exit::BadFile })
 }
 
 fn summary(playbook: &Playbook) -> String {
@@ -125,9 +126,4 @@ fn json(read: &[ReadFile]) -> serde_json::Value {
         file.findings().iter().map(|finding| diagnostic::json(finding, &file.name, &file.text)).collect()
     };
     read.iter().flat_map(of).collect()
-}
-
-/// How many of a file's findings stop.
-pub fn errors(findings: &[Diagnostic]) -> usize {
-    findings.iter().filter(|finding| finding.severity == Severity::Error).count()
 }

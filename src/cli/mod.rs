@@ -3,11 +3,13 @@
 //! Must never decide what is safe: it reads words, calls the nouns and verbs, and says what came of it.
 
 pub mod arguments;
+pub mod check;
 pub mod cluster;
 pub mod completions;
 pub mod context;
 pub mod exec;
 pub mod exit;
+pub mod schema;
 pub mod topology;
 
 use arguments::{Arguments, Command};
@@ -31,8 +33,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let context = Context::of(&arguments.common);
     match &arguments.command {
+        Command::Check(options) => check::run(&context, options),
         Command::Completions(options) => completions::run(options),
         Command::Exec(_) => anyhow::bail!("not yet"),
+        Command::Schema(options) => schema::run(options),
         Command::Topology(options) => topology::run(&context, options),
     }
 }

@@ -2,13 +2,13 @@
 
 use super::exit::Exit;
 use crate::playbook;
+use crate::topology::snapshot;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use std::io::Write;
 
-/// Print the JSON Schema of what rollbook reads or writes
 #[derive(Args, Clone, Debug)]
-pub struct SchemaArgs {
+pub struct Options {
     /// Which one
     #[arg(value_enum, default_value = "playbook")]
     pub what: What,
@@ -19,12 +19,15 @@ pub struct SchemaArgs {
 pub enum What {
     /// The playbook language (schemas/playbook.schema.json)
     Playbook,
+    /// A snapshot of a cluster (schemas/topology.schema.json)
+    Topology,
 }
 
-pub fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
-    let text = match args.what {
+pub fn run(options: &Options) -> anyhow::Result<Exit> {
+    let text = match options.what {
         What::Playbook => playbook::schema::text(),
+        What::Topology => snapshot::schema(),
     };
     write!(std::io::stdout().lock(), "{text}").context("standard output")?;
-    Ok(Exit::Done.code())
+    Ok(Exit::Done)
 }

@@ -25,7 +25,7 @@ use crate::diagnostic::{Diagnostic, Severity, Span};
 use model::Playbook;
 
 /// A playbook is a page, not a book; the second parser is slow on large hostile files.
-const MAX_BYTES: usize = 1 << 20;
+pub const MAX_BYTES: usize = 1 << 20;
 
 /// Version of the language.
 pub const VERSION: u32 = 1;
