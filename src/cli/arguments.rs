@@ -2,7 +2,7 @@
 
 use super::exec::{flags, words};
 use super::exit::{Exit, Failure};
-use super::{check, completions, schema, topology};
+use super::{check, completions, plan, run, schema, topology};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -60,6 +60,10 @@ pub struct Where {
 pub enum Command {
     /// Read playbooks and print what is wrong with them; touches no cluster
     Check(check::Options),
+    /// Show what would be done, in which order, and why; changes nothing
+    Plan(plan::Options),
+    /// Plan, show, ask, and carry it out; or carry out a saved plan
+    Run(run::Options),
     /// Run one command for each node, as cstarpar does
     Exec(Box<flags::Flags>),
     /// Show what the cluster is: hosts, keyspaces, who shares data with whom

@@ -137,7 +137,7 @@ pub fn snapshot(path: &Path) -> anyhow::Result<Topology> {
     Ok(discover::from_snapshot(path).map_err(not_discovered)?)
 }
 
-fn not_discovered(error: DiscoverError) -> Failure {
+pub fn not_discovered(error: DiscoverError) -> Failure {
     let (exit, help) = match &error {
         DiscoverError::Nobody => (Exit::Usage, "add `--seed-host HOST`, any node of the cluster"),
         DiscoverError::NoSeed(_) | DiscoverError::NoObserver(_) => (

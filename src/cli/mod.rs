@@ -3,14 +3,21 @@
 //! Must never decide what is safe: it reads words, calls the nouns and verbs, and says what came of it.
 
 pub mod arguments;
+mod ask_person;
+mod carry_out;
 pub mod check;
-pub mod cluster;
-pub mod completions;
-pub mod context;
+mod cluster;
+mod completions;
+mod context;
 pub mod exec;
 pub mod exit;
+mod plan;
+mod planning;
+mod playbook_file;
+mod run;
+mod saved_plan;
 pub mod schema;
-pub mod topology;
+mod topology;
 
 use arguments::{Arguments, Command};
 use context::Context;
@@ -37,6 +44,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Completions(options) => completions::run(options),
         Command::Exec(_) => anyhow::bail!("not yet"),
         Command::Schema(options) => schema::run(options),
+        Command::Plan(options) => plan::run(&context, options),
+        Command::Run(options) => run::run(&context, options),
         Command::Topology(options) => topology::run(&context, options),
     }
 }

@@ -1,0 +1,120 @@
+//! Carries a plan out: leases, engine, progress, the table at the end, the exit code.
+
+use super::cluster::Cluster;
+use super::context::{Context, unusable};
+use super::exit::{Exit, Failure};
+use crate::ask::Asker;
+use crate::diagnostic::Severity;
+use crate::discover::preflight::preflight;
+use crate::display::{Lines, Volume, summary};
+use crate::execute::engine::{self, EngineError, RunContext};
+use crate::execute::process::Launcher;
+use crate::execute::signals;
+use crate::job::event::{Event, Outcome, Resolution, Stop};
+use crate::job::model::Job;
+use crate::job::rules::Rules;
+use crate::plan::model::{PlanFile, TargetIx};
+use crate::store::{Store, StoreError};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::unbounded_channel;
+
+/// Between TERM and KILL for what is ended.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A run of the store that is to be carried out, or gone on with.
+pub struct Work {
+    pub store: Arc<Store>,
+    pub run: String,
+    pub file: Arc<PlanFile>,
+    pub reason: Option<String>,
+    pub settle: Vec<(TargetIx, Resolution)>,
+}
+
+/// Asks every host whether it can be worked on; shows what stands in the way.
+///
+/// # Errors
+/// 5 when something forbids the run.
+pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Cluster) -> anyhow::Result<()> {
+    let asker = Arc::new(Asker::of_plan(&file.plan, cluster.env.clone()));
+    let targets: Vec<TargetIx> = (0..file.plan.hosts.len()).collect();
+    let findings = preflight(&asker, &file.plan, &targets).await;
+    for finding in &findings {
+        let word = if finding.severity == Severity::Error { "error" } else { "warning" };
+        if finding.severity == Severity::Error || !context.quiet {
+            eprintln!("{word}: {}\n help: {}", finding.message, finding.help);
+        }
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if errors == 0 {
+        return Ok(());
+    }
+    let things = if errors == 1 { "one thing stands".to_owned() } else { format!("{errors} things stand") };
+    Err(Failure::new(Exit::Refused, format!("{things} in the way; nothing was done")).into())
+}
+
+/// Runs it to its end, which may be a stop.
+pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> anyhow::Result<Exit> {
+    let (tx, rx) = unbounded_channel();
+    signals::listen(tx.clone())?;
+    let volume = match (context.quiet, context.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, 0) => Volume::Normal,
+        _ => Volume::Verbose,
+    };
+    let ctx = RunContext {
+        store: work.store.clone(),
+        run: work.run.clone(),
+        reason: work.reason,
+        by: super::context::who(),
+        env: cluster.env.clone(),
+        asker: Arc::new(Asker::of_plan(&work.file.plan, cluster.env.clone())),
+        launcher: Launcher::this_program(),
+        grace: GRACE,
+        rules: Rules::default(),
+        displays: vec![Box::new(Lines::new(std::io::stderr(), volume))],
+        settle: work.settle,
+        tx,
+        rx,
+    };
+    let (outcome, job) = engine::run(work.file.clone(), ctx).await.map_err(not_carried_out)?;
+    let (_, events) = work.store.load(&work.run).map_err(unusable)?;
+    let words = crate::store::short(&work.run);
+    std::io::stdout().write_all(summary(&work.file.plan, &job, &events, words).as_bytes())?;
+    if let Some(sandbox) = cluster.sandbox.as_mut().filter(|_| matches!(outcome, Outcome::Succeeded)) {
+        sandbox.let_go();
+    }
+    Ok(exit_of(outcome, &job, &events))
+}
+
+/// The exit code of a run's end.
+pub fn exit_of(outcome: Outcome, job: &Job, _events: &[Event]) -> Exit {
+    match outcome {
+        Outcome::Succeeded => Exit::Done,
+        Outcome::Failed => Exit::HostFailed,
+        Outcome::Stopped => Exit::Stopped,
+        Outcome::Refused => Exit::Refused,
+        Outcome::Stale => Exit::Stale,
+        Outcome::InDoubt => Exit::InDoubt,
+        Outcome::Killed => match &job.stopping {
+            Some(Stop::Killed { by }) if by == "SIGTERM" => Exit::Terminated,
+            _ => Exit::Interrupted,
+        },
+    }
+}
+
+/// What kept a run from being carried out, as an exit code.
+pub fn not_carried_out(error: EngineError) -> Failure {
+    let exit = match &error {
+        EngineError::Store(StoreError::Held(_) | StoreError::Running { .. }) => Exit::Locked,
+        EngineError::Store(_) => Exit::Unreachable,
+        EngineError::Journal(_) => Exit::BadFile,
+        EngineError::AtALoss(_) => Exit::Unexpected,
+    };
+    let help = match &error {
+        EngineError::Store(store) => store.help(),
+        _ => None,
+    };
+    Failure { help, ..Failure::new(exit, error.to_string()) }
+}

@@ -1,0 +1,64 @@
+//! `rollbook plan`: compiles and shows a plan; reads the cluster, changes nothing.
+
+use super::arguments::Where;
+use super::cluster::Cluster;
+use super::context::Context;
+use super::exit::Exit;
+use super::planning::{self, Asked, Choice};
+use super::playbook_file;
+use crate::plan::file;
+use crate::report;
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The playbook
+    #[arg(value_name = "FILE")]
+    playbook: PathBuf,
+    #[command(flatten)]
+    on: Where,
+    /// Plan for a snapshot (`rollbook topology --out`), without asking the cluster
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["seed_host", "sandbox"])]
+    topology: Option<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Save the plan; `rollbook run FILE` then runs exactly this
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// End with 2 when there is work
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
+    let loaded = playbook_file::load(context, &options.playbook)?;
+    let params = planning::params(context, &loaded, &options.choice)?;
+    let asked = match &options.topology {
+        Some(path) => Asked::snapshot(path)?,
+        None => Asked::Live(Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?),
+    };
+    let topology = asked.topology(context, &loaded, &params)?;
+    let sealed = planning::plan(context, &loaded, &params, &options.choice, &topology, asked.simulated())?;
+    let text = match options.format {
+        Format::Text => report::plan::text(&sealed),
+        Format::Json => file::write(&sealed),
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    if let Some(path) = &options.out {
+        std::fs::write(path, file::write(&sealed)).with_context(|| format!("cannot write `{}`", path.display()))?;
+        context.say(format_args!("plan {} saved to {}", sealed.hash, path.display()));
+        context.say(format_args!("next: rollbook run {}", path.display()));
+    }
+    Ok(if options.detailed_exitcode && !sealed.plan.hosts.is_empty() { Exit::WorkToDo } else { Exit::Done })
+}

@@ -1,0 +1,72 @@
+//! A playbook as a file: read, checked, its findings drawn against its text.
+
+use super::context::Context;
+use super::exit::{Exit, Failure, Said};
+use crate::diagnostic::{self, Diagnostic};
+use crate::plan::model::Source;
+use crate::playbook::{self, model::Playbook};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// More than any playbook has; what lies behind is never read (a device, a log by mistake).
+const ENOUGH: u64 = 2 << 20;
+
+/// A playbook and where it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub playbook: Playbook,
+    pub source: Source,
+    text: String,
+}
+
+/// Reads a file's beginning, bounded.
+pub fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let refused = |error: std::io::Error| {
+        Failure::new(Exit::BadFile, format!("`{}` cannot be read: {error}", path.display()))
+    };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(ENOUGH).read_to_end(&mut bytes)).map_err(refused)?;
+    Ok(bytes)
+}
+
+/// Reads and checks a playbook; its findings go to standard error.
+///
+/// # Errors
+/// 65 when there is an error in it.
+pub fn load(context: &Context, path: &Path) -> anyhow::Result<Loaded> {
+    of_bytes(context, path, &bytes(path)?)
+}
+
+pub fn of_bytes(context: &Context, path: &Path, bytes: &[u8]) -> anyhow::Result<Loaded> {
+    let name = path.display().to_string();
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let (playbook, warnings) = playbook::read(bytes).map_err(|findings| {
+        print(context, &findings, &name, &text);
+        Said(Exit::BadFile)
+    })?;
+    if !context.quiet {
+        print(context, &warnings, &name, &text);
+    }
+    Ok(Loaded { playbook, source: Source { path: name, sha256: sha256(bytes) }, text })
+}
+
+impl Loaded {
+    /// Draws findings of a later stage against the playbook's text.
+    pub fn print(&self, context: &Context, findings: &[Diagnostic]) {
+        print(context, findings, &self.source.path, &self.text);
+    }
+}
+
+fn print(context: &Context, findings: &[Diagnostic], name: &str, text: &str) {
+    let draw = if context.colour(&std::io::stderr()) { diagnostic::render_coloured } else { diagnostic::render };
+    for finding in findings {
+        eprintln!("{}", draw(finding, name, text).trim_end());
+    }
+}
+
+/// Hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
