@@ -5,7 +5,7 @@ use super::context::{Context, unusable};
 use super::exit::{Exit, Failure};
 use crate::ask::Asker;
 use crate::diagnostic::Severity;
-use crate::discover::preflight::preflight;
+use crate::discover::preflight;
 use crate::display::{Lines, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;

@@ -7,7 +7,6 @@ use super::exit::Exit;
 use super::planning::{self, Asked, Choice};
 use super::playbook_file;
 use crate::plan::file;
-use crate::report;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -51,7 +50,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let topology = asked.topology(context, &loaded, &params)?;
     let sealed = planning::plan(context, &loaded, &params, &options.choice, &topology, asked.simulated())?;
     let text = match options.format {
-        Format::Text => report::plan::text(&sealed),
+        Format::Text => planning::text(&sealed),
         Format::Json => file::write(&sealed),
     };
     std::io::stdout().write_all(text.as_bytes())?;

@@ -168,3 +168,13 @@ impl Asked {
         Ok(Asked::Snapshot(Box::new(cluster::snapshot(path)?)))
     }
 }
+
+/// Waves for the eye.
+pub fn text(file: &PlanFile) -> String {
+    let mut out = format!("{} on cluster {}\n", file.plan.name, file.plan.cluster);
+    for (number, wave) in file.estimate.waves.iter().enumerate() {
+        let hosts: Vec<String> = wave.hosts.iter().map(|host| host.address.to_string()).collect();
+        out += &format!("  {:>4}  {}\n", number + 1, hosts.join(" · "));
+    }
+    out
+}

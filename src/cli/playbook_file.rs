@@ -23,9 +23,8 @@ pub struct Loaded {
 
 /// Reads a file's beginning, bounded.
 pub fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let refused = |error: std::io::Error| {
-        Failure::new(Exit::BadFile, format!("`{}` cannot be read: {error}", path.display()))
-    };
+    let refused =
+        |error: std::io::Error| Failure::new(Exit::BadFile, format!("`{}` cannot be read: {error}", path.display()));
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(ENOUGH).read_to_end(&mut bytes)).map_err(refused)?;
     Ok(bytes)

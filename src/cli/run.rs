@@ -8,7 +8,6 @@ use super::exit::{Exit, Failure};
 use super::planning::{self, Choice};
 use super::{ask_person, playbook_file, saved_plan};
 use crate::plan::model::PlanFile;
-use crate::report;
 use crate::store::NewRun;
 use clap::Args;
 use std::io::Write;
@@ -47,7 +46,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         let simulated = cluster.sandbox.is_some();
         let file = planning::plan(context, &loaded, &params, &options.choice, &found.topology, simulated)?;
         if !context.quiet {
-            std::io::stdout().write_all(report::plan::text(&file).as_bytes())?;
+            std::io::stdout().write_all(planning::text(&file).as_bytes())?;
         }
         if !options.yes && !ask_person::go_on("run this?")? {
             context.say("nothing was done");
@@ -61,7 +60,9 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
 fn run_saved(context: &Context, options: &Options, bytes: &[u8]) -> anyhow::Result<Exit> {
     if !options.choice.is_empty() {
         let message = "a saved plan is run as it is: it takes no --param, --only, --skip, --not-done-in, --stop-after";
-        return Err(Failure::new(Exit::Usage, message).help("plan anew with them: `rollbook plan PLAYBOOK … --out`").into());
+        return Err(Failure::new(Exit::Usage, message)
+            .help("plan anew with them: `rollbook plan PLAYBOOK … --out`")
+            .into());
     }
     let file = saved_plan::read(&options.file, bytes)?;
     wants_reason(file.plan.reason_required, options)?;
@@ -76,7 +77,7 @@ fn run_saved(context: &Context, options: &Options, bytes: &[u8]) -> anyhow::Resu
     super::block_on(async {
         saved_plan::still_holds(context, &file, &cluster).await?;
         if !context.quiet {
-            std::io::stdout().write_all(report::plan::text(&file).as_bytes())?;
+            std::io::stdout().write_all(planning::text(&file).as_bytes())?;
         }
         let begin = Begin { file, reason: options.reason.clone(), id: None };
         begin_and_carry_out(context, begin, &mut cluster).await

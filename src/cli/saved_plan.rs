@@ -28,7 +28,9 @@ pub fn read(path: &Path, bytes: &[u8]) -> anyhow::Result<PlanFile> {
     let whole = std::fs::read(path).unwrap_or_else(|_| bytes.to_vec());
     let file = file::read(&whole).map_err(|found| refused(found.message, found.help))?;
     match lint::check(&file.plan).into_iter().next() {
-        Some(broken) => Err(refused(broken, Some("make the plan anew: `rollbook plan PLAYBOOK … --out`".into())).into()),
+        Some(broken) => {
+            Err(refused(broken, Some("make the plan anew: `rollbook plan PLAYBOOK … --out`".into())).into())
+        }
         None => Ok(file),
     }
 }
@@ -45,14 +47,14 @@ pub async fn still_holds(context: &Context, file: &PlanFile, cluster: &Cluster) 
                 differences.push(format!("the playbook `{}` is another than the plan was made of", source.path));
             }
             Ok(_) => {}
-            Err(error) => context.say(format_args!(
-                "warning: the playbook `{}` is not there to be compared: {error}",
-                source.path
-            )),
+            Err(error) => context
+                .say(format_args!("warning: the playbook `{}` is not there to be compared: {error}", source.path)),
         }
     }
     let words = AccessWords::new(words_of(file.plan.clone()));
-    let found = discover::discover(&words, &cluster.seeds, cluster.env.clone()).await.map_err(super::cluster::not_discovered)?;
+    let found = discover::discover(&words, &cluster.seeds, cluster.env.clone())
+        .await
+        .map_err(super::cluster::not_discovered)?;
     differences.extend(drift::differences(&file.plan, &found.topology));
     if differences.is_empty() {
         return Ok(());
@@ -69,9 +71,8 @@ fn words_of(plan: Plan) -> impl Fn(&str) -> Result<NodeWords, crate::diagnostic:
         let known = plan.nodes.iter().find(|node| node.address.to_string() == name);
         let node = known.or(plan.nodes.first()).expect("a plan that passed its lint has nodes");
         let model = node.address.to_string();
-        crate::playbook::template::safe::check(name).map_err(|_| {
-            crate::diagnostic::Diagnostic::error(format!("`{name}` cannot be part of a command"))
-        })?;
+        crate::playbook::template::safe::check(name)
+            .map_err(|_| crate::diagnostic::Diagnostic::error(format!("`{name}` cannot be part of a command")))?;
         let of_this = |words: &[String]| -> Vec<String> {
             words.iter().map(|word| if *word == model { name.to_owned() } else { word.clone() }).collect()
         };
