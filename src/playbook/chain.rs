@@ -170,18 +170,23 @@ fn candidates(playbook: &Playbook, name: &str, literals: &(BTreeSet<String>, BTr
     let mut values: Vec<Value> = match param.kind {
         ParamType::Bool => return vec![json!(true), json!(false)],
         ParamType::Int => literals.1.iter().copied().chain([0, 1_000_003]).map(Value::from).collect(),
-        ParamType::String | ParamType::Text => {
-            literals.0.iter().cloned().chain(["something-else".to_owned()]).map(Value::from).collect()
-        }
+        ParamType::String | ParamType::Text => match param.pattern.as_deref().and_then(alternatives) {
+            Some(all) => return all.into_iter().map(Value::from).collect(),
+            None => literals.0.iter().cloned().chain(["something-else".to_owned()]).map(Value::from).collect(),
+        },
         ParamType::List => {
             let each = literals.0.iter().map(|text| json!([text]));
             each.chain([json!([]), json!(literals.0), json!(["something-else"])]).collect()
         }
     };
     values.extend(param.default.clone());
-    // A value that no run can have proves nothing.
     let distinct: BTreeMap<String, Value> = values.into_iter().map(|value| (value.to_string(), value)).collect();
-    let possible = |value: &&Value| super::params::check_value(name, param, value).is_ok();
-    let kept: Vec<Value> = distinct.values().filter(possible).cloned().collect();
-    if kept.is_empty() { distinct.into_values().collect() } else { kept }
+    distinct.into_values().collect()
+}
+
+/// All values of a pattern that lists them: `a|b`, `(a|b)`.
+fn alternatives(pattern: &str) -> Option<Vec<String>> {
+    let inner = pattern.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(pattern);
+    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    inner.split('|').map(|text| word(text).then(|| text.to_owned())).collect()
 }

@@ -130,7 +130,8 @@ impl Splitter<'_> {
         if HOLE_MARKS.contains(&character) {
             let message =
                 format!("`{character}` may not stand in a command: rollbook marks with it what a run fills in");
-            return Err(self.error(message, at..at + character.len_utf8()));
+            let help = "write `{{ run.id }}` for the run, `{{ host }}` for the host";
+            return Err(self.error(message, at..at + character.len_utf8()).help(help));
         }
         if character.is_control() && character != '\t' && character != '\n' {
             return Err(self.error("a control character in a command", at..at + character.len_utf8()));
@@ -258,14 +259,16 @@ impl Splitter<'_> {
         let found = &self.text[range.clone()];
         let message = format!("`{found}` is for a shell, and no shell of this machine reads a command");
         let help = format!(
-            "quote it if it is meant as text: `'{found}'`; for a far shell begin with `{{{{ cluster.ssh }}}} {{{{ host }}}}`; \
-             else put the lines into a `script:`"
+            "put it in single quotes if it is meant as text; for a far shell begin with \
+             `{{{{ cluster.ssh }}}} {{{{ host }}}}`; else write a `script:`"
         );
         self.error(message, range).help(help)
     }
 
     fn open_quote(&self, start: usize) -> Diagnostic {
-        self.error("a quote that is never closed", start..start + 1)
+        let quote = &self.text[start..start + 1];
+        let help = format!("close it with `{quote}`, or write `\\{quote}` if it is meant as text");
+        self.error("a quote that is never closed", start..start + 1).help(help)
     }
 
     fn error(&self, message: impl Into<String>, range: Range<usize>) -> Diagnostic {

@@ -107,8 +107,9 @@ pub fn read(source: &str) -> Result<Node, Vec<Diagnostic>> {
         Ok(Some(root)) if findings.is_empty() => Ok(root),
         Ok(Some(_)) => Err(findings),
         Ok(None) => {
-            let help = "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
-            findings.push(Diagnostic::error("the file has no content").help(help));
+            findings.push(
+                Diagnostic::error("the file has no content").help("a comment alone says nothing: write `key: value`"),
+            );
             Err(findings)
         }
         Err(stop) => {

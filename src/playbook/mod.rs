@@ -69,8 +69,7 @@ fn text(bytes: &[u8]) -> Result<&str, Diagnostic> {
         Diagnostic::error(message).help("save the file as UTF-8")
     })?;
     if source.trim().is_empty() {
-        let help = "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
-        return Err(Diagnostic::error("the file is empty").help(help));
+        return Err(Diagnostic::error("the file is empty").help(structure::advice::SHORTEST));
     }
     match source.chars().position(|c| c == '\0' || c == '\u{feff}') {
         Some(0) if source.starts_with('\u{feff}') => {

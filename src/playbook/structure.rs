@@ -2,7 +2,7 @@
 //!
 //! The schema alone says what is accepted; this says it with places and advice. All findings, not the first.
 
-mod advice;
+pub(super) mod advice;
 
 use super::document::{Content, Entry, Node, Reads};
 use super::{KINDS, duration, suggest};
@@ -182,7 +182,11 @@ impl<'a> Judge<'a> {
         for required in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let name = required.as_str().unwrap_or_default();
             let replaced = name == "steps" && entries.iter().any(|entry| entry.key == "phases");
-            if entries.iter().all(|entry| entry.key != name) && !replaced {
+            let misspelt = |entry: &Entry| {
+                properties.is_some_and(|known| !known.contains_key(&entry.key))
+                    && suggest::nearest(&entry.key, [name]).is_some()
+            };
+            if entries.iter().all(|entry| entry.key != name && !misspelt(entry)) && !replaced {
                 let span = entries.first().map_or(at.span, |entry| entry.key_span);
                 let error = Diagnostic::error(format!("{} needs `{name}`", at.name)).at(span);
                 self.findings.push(error.help(advice::example(name)));
@@ -240,7 +244,7 @@ impl<'a> Judge<'a> {
             let least = bound("minimum").unwrap_or(0);
             let most = bound("maximum").unwrap_or(1_000_000);
             let error = Diagnostic::error(format!("{} must be a number from {least} to {most}", at.name));
-            self.findings.push(error.at(node.span));
+            self.findings.push(error.at(node.span).help(format!("write {least} or more")));
         }
     }
 
@@ -257,7 +261,7 @@ impl<'a> Judge<'a> {
                 true => Diagnostic::error(format!("{} is empty", at.name)),
                 false => Diagnostic::error(format!("{} must be one line of at most 100 characters", at.name)),
             };
-            self.findings.push(error.at(at.of(node)));
+            self.findings.push(error.at(at.of(node)).help("write a short text"));
         }
     }
 

@@ -1,6 +1,7 @@
 //! One integration binary: one module a subject.
 
 mod engine;
+mod playbook;
 mod process;
 mod sandbox;
 mod sandbox_faults;

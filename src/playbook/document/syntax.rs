@@ -18,6 +18,10 @@ pub fn explain(source: &str, byte: usize, info: &str) -> Diagnostic {
     if info.contains("recursion limit") {
         return Diagnostic::error("nested deeper than 64 levels").at(Span::new(byte, byte));
     }
+    if info.contains("unknown anchor") {
+        let error = Diagnostic::error("an alias of an anchor that is not there").at(Span::new(byte, byte));
+        return error.help("set the anchor first, `&name`; quote a text that begins with `*`");
+    }
     let error = Diagnostic::error(format!("this is not YAML: {info}")).at(Span::new(byte, byte));
     error.help("look at the indentation and the quotes of this line and the one above")
 }

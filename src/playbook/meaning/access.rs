@@ -87,7 +87,8 @@ impl Reading<'_> {
             return self.find(path, error.help("write the name itself"));
         }
         if let Err(why) = safe::check(name) {
-            self.find(path, Diagnostic::error(format!("`{}` goes into commands: {why}", name.escape_debug())));
+            let error = Diagnostic::error(format!("`{}` goes into commands: {why}", name.escape_debug()));
+            self.find(path, error.help("write ASCII letters, digits and `_ @ % + = : , . / -` only"));
         }
     }
 }

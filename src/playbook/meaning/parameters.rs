@@ -56,7 +56,8 @@ impl Reading<'_> {
                         other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
                     }
                 };
-                self.find(&place, Diagnostic::error(format!("`pattern` is no regular expression: {why}")));
+                let error = Diagnostic::error(format!("`pattern` is no regular expression: {why}"));
+                self.find(&place, error.help("for example `'[0-9]+\\.[0-9]+'`; the whole value must match"));
                 false
             }
         }

@@ -143,7 +143,11 @@ impl Reading<'_> {
         let declared: BTreeSet<&str> = self.samples.kinds.keys().map(String::as_str).collect();
         let mut found = Vec::new();
         match names_in(text) {
-            Err((why, _)) => found.push((Diagnostic::error(format!("`when` cannot be read: {why}")), None)),
+            Err((why, _)) => found.push((
+                Diagnostic::error(format!("`when` cannot be read: {why}"))
+                    .help("for example: `not params.reboot`, `params.mode == 'fast'`"),
+                None,
+            )),
             Ok(names) => {
                 for name in names {
                     let finding = judge_name(&name, text, Scope::When, &declared);

@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::playbook::command::{split_placed, unsplit_placed};
 use crate::playbook::document::{Node, Places};
 use crate::playbook::model::{Access, Command, Param, ParamType, Word};
+use crate::playbook::params::check_value;
 use crate::playbook::template::{self, ClusterContext, HostContext, Params, Scope};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,13 +49,15 @@ impl Samples {
 }
 
 fn sample(param: &Param) -> serde_json::Value {
+    // A default that is wrong has its own finding.
+    let default = param.default.clone().filter(|default| check_value("", param, default).is_ok());
     match param.kind {
         // Any text may hold anything: whoever uses it bare is told before a run gives it.
         ParamType::Text => json!("any text"),
-        ParamType::String => param.default.clone().unwrap_or(json!("sample")),
-        ParamType::Bool => param.default.clone().unwrap_or(json!(true)),
-        ParamType::Int => param.default.clone().unwrap_or(json!(1)),
-        ParamType::List => param.default.clone().unwrap_or(json!(["sample"])),
+        ParamType::String => default.unwrap_or(json!("sample")),
+        ParamType::Bool => default.unwrap_or(json!(true)),
+        ParamType::Int => default.unwrap_or(json!(1)),
+        ParamType::List => default.unwrap_or(json!(["sample"])),
     }
 }
 

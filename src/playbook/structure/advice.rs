@@ -5,6 +5,10 @@ use crate::playbook::document::{Content, Entry, Node, Reads};
 use crate::playbook::{duration, suggest};
 use serde_json::Value;
 
+/// What a playbook is, for whoever has none yet.
+pub const SHORTEST: &str =
+    "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
+
 /// Keys of the language that this version does not do; the definition where they would stand, empty: anywhere.
 const NOT_YET: [(&str, &str); 17] = [
     ("phases", ""),
@@ -140,6 +144,18 @@ pub fn wrong_type(node: &Node, wanted: &[(&str, &Value)], name: &str) -> Diagnos
     if node.is_null() {
         return Diagnostic::error(format!("{name} has no value")).help("write one behind the `:`, or remove the key");
     }
+    if text == "required"
+        && let Some(error) = value_not_yet(text)
+    {
+        return error;
+    }
+    if is("object") && name == "a playbook" {
+        return Diagnostic::error(format!("a playbook must be a map, not {}", form(node))).help(SHORTEST);
+    }
+    if forms(wanted) == "nothing" {
+        let error = Diagnostic::error(format!("{name} takes no value, and here is {}", form(node)));
+        return error.help("remove it: rollbook itself judges this step; a command of your own is a `run` step");
+    }
     if is_duration
         && let Err((message, help)) = duration::parse(text)
         && !text.is_empty()
@@ -160,7 +176,10 @@ pub fn wrong_type(node: &Node, wanted: &[(&str, &Value)], name: &str) -> Diagnos
         }
         Some(_) if is("array") => error.help(format!("write it as a list: `[{text}]`")),
         None if is("array") => error.help("begin each item with `- `"),
-        _ => error,
+        _ if is("integer") => {
+            error.help(format!("write a number behind the `:`, such as `{}: 1`", name.trim_matches('`')))
+        }
+        _ => error.help(format!("`rollbook schema` shows what {name} may be")),
     }
 }
 
