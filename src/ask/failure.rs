@@ -85,7 +85,7 @@ impl Failure {
     fn last_line(&self) -> Option<String> {
         let trace = |line: &&str| line.starts_with("\tat ") || line.starts_with("-- StackTrace");
         let lines: Vec<&str> = self.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-        let line = match lines.iter().position(|line| trace(line)) {
+        let line = match lines.iter().position(trace) {
             Some(at) if at > 0 => Some(lines[at - 1]),
             _ => lines.last().copied(),
         };

@@ -80,7 +80,7 @@ fn computed_placement_is_what_two_data_centres_printed() {
     let folder = "5.0.5/joining/h1/01";
     let said = said(folder);
     let owners = parse_ring(&read(&format!("{folder}/ring_orders.out"))).unwrap();
-    let hosts = hosts(&[said.clone()], &owners).unwrap();
+    let hosts = hosts(std::slice::from_ref(&said), &owners).unwrap();
     let described = parse_describering(&read(&format!("{folder}/describering_orders.out"))).unwrap();
     let mut rings = rings::Rings::new(&hosts, &owners);
     rings.add("orders", &described).unwrap();
