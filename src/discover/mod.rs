@@ -193,3 +193,6 @@ fn shown_down(said: &[Said]) -> Vec<String> {
     let down = |at: &IpAddr| said.iter().any(|one| !one.status.rows.get(at).is_some_and(|row| row.up_normal()));
     rows.keys().filter(|at| down(at)).map(|at| format!("{at} is not up for all the nodes asked")).collect()
 }
+
+#[cfg(test)]
+mod tests;

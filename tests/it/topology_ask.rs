@@ -1,6 +1,6 @@
 //! Calls as real processes: bounded in time, in bytes and in number, and nothing is left of them.
 
-use rollbook::ask::{AT_ONCE, Asker, NodeWords, Reason};
+use rollbook::ask::{Asker, NodeWords, Reason};
 use rollbook::job::event::Question;
 use rollbook::job::view::Answer;
 use std::collections::BTreeMap;
@@ -45,14 +45,12 @@ async fn words_environment_and_standard_input() {
 #[tokio::test]
 async fn the_path_given_is_the_one_that_is_searched() {
     let home = tempfile::tempdir().unwrap();
-    let tool = home.path().join("only-here");
-    std::fs::write(&tool, "#!/bin/sh\necho found\n").unwrap();
-    std::fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("/bin/echo", home.path().join("only-here")).unwrap();
     let words = NodeWords { name: "h".into(), ssh: vec![], nodetool: vec!["only-here".into(), "‹args›".into()] };
     let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
     let env = BTreeMap::from([("PATH".to_string(), path)]);
     let output = Asker::new(vec![words.clone()], env).nodetool(0, &["x"]).await.unwrap();
-    assert_eq!(output.text, "found\n");
+    assert_eq!(output.text, "x\n");
     let failure = Asker::new(vec![words], BTreeMap::new()).nodetool(0, &["x"]).await.unwrap_err();
     assert_eq!(failure.to_string(), "`nodetool x` on h: there is no program `only-here` in the PATH of this machine");
 }
@@ -164,7 +162,7 @@ async fn one_call_at_a_node_and_sixteen_in_all() {
         let output = call.unwrap().unwrap_or_else(|failure| panic!("two calls at one node: {failure}"));
         most = most.max(output.text.trim().parse().unwrap());
     }
-    assert!(most <= AT_ONCE, "{most} at a time");
+    assert!(most <= 16, "{most} at a time");
     assert!(most > 4, "they do run side by side: {most}");
 }
 

@@ -149,6 +149,22 @@ fn half_a_table_is_no_smaller_cluster() {
     }
 }
 
+/// All three answers of one node are cut alike, so that they do not contradict each other.
+#[test]
+fn a_node_that_knows_fewer_nodes_is_refused_whoever_it_is() {
+    for at in 0..3 {
+        let sentence = refused(|said, _, _| {
+            let said = &mut said[at];
+            said.status.rows.remove(&h(3));
+            said.gossip.nodes.remove(&h(3));
+            said.cluster.releases.remove(&h(3));
+            said.cluster.schema.values_mut().for_each(|nodes| assert!(nodes.remove(&h(3))));
+            assert_eq!(consistent(said), Ok(()));
+        });
+        assert!(sentence.contains("shows the node 10.77.0.13, h"), "{sentence}");
+    }
+}
+
 #[test]
 fn nodes_that_do_not_agree_are_refused() {
     for (sentence, text) in [
