@@ -54,6 +54,20 @@ impl Exit {
             Exit::Terminated => 143,
         }
     }
+
+    /// Of several runs, the gravest end is told.
+    pub fn gravity(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::WorkToDo => 1,
+            Exit::Stopped => 2,
+            Exit::HostFailed => 4,
+            Exit::InDoubt => 5,
+            Exit::Interrupted | Exit::Terminated => 6,
+            Exit::Unexpected => 7,
+            Exit::Refused | Exit::Stale | Exit::Locked | Exit::Usage | Exit::BadFile | Exit::Unreachable => 3,
+        }
+    }
 }
 
 /// An error that was foreseen: what to say, what to type next, how to end.

@@ -42,7 +42,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     match &arguments.command {
         Command::Check(options) => check::run(&context, options),
         Command::Completions(options) => completions::run(options),
-        Command::Exec(_) => anyhow::bail!("not yet"),
+        Command::Exec(flags) => exec::run(&context, flags),
         Command::Schema(options) => schema::run(options),
         Command::Plan(options) => plan::run(&context, options),
         Command::Run(options) => run::run(&context, options),
