@@ -30,14 +30,14 @@ fn the_seed_must_show_the_same_nodes() {
 }
 
 /// A node whose `nodetool` prints the captures, but lists one keyspace less at one of its calls; the
-/// two others cannot be reached.
-async fn alone(shorter_at: Option<u32>) -> Result<Discovered, DiscoverError> {
+/// two others cannot be reached. The seed `forgetful` does not know the third node.
+async fn alone(shorter_at: Option<u32>, seed: &str) -> Result<Discovered, DiscoverError> {
     let dir = tempfile::tempdir().unwrap();
     let tool = dir.path().join("nodetool");
     let text = format!(
-        "#!/bin/sh\n[ \"$1\" = 10.77.0.11 ] || exit 255\nfile={}/$(echo $2 $3 | tr ' ' _).out\n\
+        "#!/bin/sh\n[ $1 = forgetful ] && exec grep -v 10.77.0.13 {0}/status.out\n[ \"$1\" = 10.77.0.11 ] || exit 255\nfile={0}/$(echo $2 $3 | tr ' ' _).out\n\
          if [ $2 = describecluster ]; then\n  echo >>{dir}/calls\n  \
-         if [ $(wc -l <{dir}/calls) = {} ]; then exec grep -v '\torders' $file; fi\n  \
+         if [ $(wc -l <{dir}/calls) = {1} ]; then exec grep -v '\torders' $file; fi\n  \
          exec grep -v system_[dt] $file\nfi\nexec cat $file\n",
         captures().display(),
         shorter_at.unwrap_or(0),
@@ -49,19 +49,25 @@ async fn alone(shorter_at: Option<u32>) -> Result<Discovered, DiscoverError> {
         let nodetool = vec!["sh".into(), tool.clone(), address.to_owned(), "‹args›".into()];
         Ok(NodeWords { name: address.to_owned(), ssh: vec!["false".into()], nodetool })
     });
-    discover(&access, &["10.77.0.11".into()], BTreeMap::new()).await
+    discover(&access, &[seed.into()], BTreeMap::new()).await
 }
 
 #[tokio::test]
 async fn a_node_alone_is_asked_twice_and_must_not_contradict_itself() {
-    let found = alone(None).await.unwrap();
+    let found = alone(None, "10.77.0.11").await.unwrap();
     assert_eq!((found.topology.hosts.len(), found.topology.asked.len()), (3, 1));
     assert_eq!(found.notes.iter().filter(|note| note.contains("was not asked further")).count(), 2);
     assert!(found.topology.seeds.is_empty(), "one node alone cannot say whether it is a seed itself");
     for call in [1, 2] {
-        let error = alone(Some(call)).await.unwrap_err().to_string();
+        let error = alone(Some(call), "10.77.0.11").await.unwrap_err().to_string();
         assert!(error.contains("lists the keyspace"), "call {call}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_seed_that_forgot_a_node_is_refused() {
+    let error = alone(None, "forgetful").await.unwrap_err().to_string();
+    assert!(error.starts_with("the seed and 10.77.0.11 do not agree whether 10.77.0.13 is a node"), "{error}");
 }
 
 #[test]
