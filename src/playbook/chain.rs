@@ -9,8 +9,9 @@ use crate::diagnostic::Diagnostic;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Combinations of parameter values that are tried; a chain with more is beyond a reader too.
-const MAX_COMBINATIONS: usize = 4096;
+/// Decisions that are tried: combinations of parameter values, times steps. A chain with more is beyond a
+/// reader too.
+const MAX_DECISIONS: usize = 50_000;
 
 /// Findings about the chain as a whole, each once.
 pub fn check(playbook: &Playbook, samples: &Samples) -> Vec<Diagnostic> {
@@ -29,8 +30,9 @@ pub fn check(playbook: &Playbook, samples: &Samples) -> Vec<Diagnostic> {
         findings.push(Diagnostic::error(message).at(span).help(help));
     }
     let Some(combinations) = combinations(playbook) else {
-        let message = format!("the `when`s of this playbook have more than {MAX_COMBINATIONS} combinations");
-        findings.push(Diagnostic::error(message).at(playbook.span("steps").unwrap_or_default()));
+        let message = "the `when`s of this playbook have too many combinations to try them all";
+        let help = "let fewer parameters decide, or write several playbooks";
+        findings.push(Diagnostic::error(message).help(help).at(playbook.span("steps").unwrap_or_default()));
         return findings;
     };
     let mut seen = BTreeSet::new();
@@ -136,7 +138,7 @@ fn combinations(playbook: &Playbook) -> Option<Vec<Params>> {
     let mut all = vec![Params::new()];
     for name in names_read(playbook) {
         let values = candidates(playbook, &name, &literals);
-        if values.is_empty() || all.len() * values.len() > MAX_COMBINATIONS {
+        if values.is_empty() || all.len() * values.len() * playbook.steps.len() > MAX_DECISIONS {
             return None;
         }
         let with = |params: &Params, value: &Value| {

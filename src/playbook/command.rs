@@ -258,10 +258,8 @@ impl Splitter<'_> {
     fn shell_needed(&self, range: Range<usize>) -> Diagnostic {
         let found = &self.text[range.clone()];
         let message = format!("`{found}` is for a shell, and no shell of this machine reads a command");
-        let help = format!(
-            "put it in single quotes if it is meant as text; for a far shell begin with \
-             `{{{{ cluster.ssh }}}} {{{{ host }}}}`; else write a `script:`"
-        );
+        let help = "put it in single quotes if it is meant as text; for a far shell begin with `{{ cluster.ssh }} {{ host }}`; \
+                    else write a `script:`";
         self.error(message, range).help(help)
     }
 

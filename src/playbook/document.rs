@@ -228,11 +228,12 @@ impl<'a> Builder<'a> {
     fn map(&mut self, start: Span, parser: &mut Events<'a>) -> Result<Node, Diagnostic> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged: Vec<Entry> = Vec::new();
+        let mut seen = BTreeMap::new();
         loop {
             let (key, key_span) = match self.next(parser)? {
                 Some((Event::MappingEnd, end)) => {
                     for entry in merged {
-                        if entries.iter().all(|own| own.key != entry.key) {
+                        if seen.insert(entry.key.clone(), entry.key_span).is_none() {
                             entries.push(entry);
                         }
                     }
@@ -248,20 +249,19 @@ impl<'a> Builder<'a> {
             let value = self.node(event, span, parser)?;
             match key.content {
                 Content::Scalar { text, style: Style::Plain } if text == "<<" => merged.extend(self.merge(value)),
-                Content::Scalar { text, .. } => self.enter(&mut entries, Entry { key: text, key_span, value }),
+                Content::Scalar { text, .. } => match seen.insert(text.clone(), key_span) {
+                    Some(first) => self.duplicate(&text, first, key_span),
+                    None => entries.push(Entry { key: text, key_span, value }),
+                },
                 _ => return Err(syntax::key_is_no_word(self.source, key_span)),
             }
         }
     }
 
-    fn enter(&mut self, entries: &mut Vec<Entry>, entry: Entry) {
-        if let Some(first) = entries.iter().find(|first| first.key == entry.key) {
-            let (line, _) = crate::diagnostic::position(first.key_span.start, self.source);
-            let error = Diagnostic::error(format!("duplicate key `{}`", entry.key)).at(entry.key_span);
-            self.findings.push(error.help(format!("it already stands in line {line}; keep one of the two")));
-            return;
-        }
-        entries.push(entry);
+    fn duplicate(&mut self, key: &str, first: Span, second: Span) {
+        let (line, _) = crate::diagnostic::position(first.start, self.source);
+        let error = Diagnostic::error(format!("duplicate key `{key}`")).at(second);
+        self.findings.push(error.help(format!("it already stands in line {line}; keep one of the two")));
     }
 
     /// The entries a `<<` brings in; of several maps the first wins.

@@ -1,6 +1,7 @@
 //! Times as playbooks and options write them: whole numbers with a unit, `1h 30m`, `500ms`.
 
 use jiff::SignedDuration;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// What a duration looks like, for the schema.
@@ -10,8 +11,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Reads a duration. Errors say what to write instead: a unit, a positive number.
 pub fn parse(text: &str) -> Result<Duration, (String, String)> {
-    let form = regex::Regex::new(PATTERN).is_ok_and(|pattern| pattern.is_match(text));
-    if !form {
+    static FORM: LazyLock<Option<regex::Regex>> = LazyLock::new(|| regex::Regex::new(PATTERN).ok());
+    if !FORM.as_ref().is_some_and(|form| form.is_match(text)) {
         return Err(explain(text));
     }
     let read: Result<SignedDuration, _> = text.parse();

@@ -14,7 +14,7 @@ use super::document::{Content, Node};
 use super::model::{Checks, Concurrency, Playbook, Selector, Targets};
 use super::{chain, defaults, duration, written};
 use crate::diagnostic::{Diagnostic, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Builds the model of a document whose structure is sound. The playbook is only worth something where
@@ -158,12 +158,13 @@ impl Reading<'_> {
     /// Names of a list, each once.
     fn names(&mut self, path: &str, written: Vec<written::Name>) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (number, name) in written.into_iter().enumerate() {
             let place = format!("{path}[{number}]");
             if name.0.chars().any(char::is_control) {
                 self.find(&place, Diagnostic::error("a control character in a name"));
             }
-            if names.contains(&name.0) {
+            if !seen.insert(name.0.clone()) {
                 self.find(
                     &place,
                     Diagnostic::error(format!("`{}` is named twice", name.0)).help("keep one of the two"),

@@ -26,6 +26,8 @@ use model::Playbook;
 
 /// A playbook is a page, not a book; the second parser is slow on large hostile files.
 pub const MAX_BYTES: usize = 1 << 20;
+/// Nobody reads more findings at once; a hostile file could have a hundred thousand.
+const MAX_FINDINGS: usize = 100;
 
 /// Version of the language.
 pub const VERSION: u32 = 1;
@@ -39,7 +41,7 @@ pub(crate) const ENV_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Reads and checks a playbook: the model with warnings, or everything that is wrong, in the order of the file.
 pub fn read(bytes: &[u8]) -> Result<(Playbook, Vec<Diagnostic>), Vec<Diagnostic>> {
     let source = text(bytes).map_err(|finding| vec![finding])?;
-    let root = document::read(source)?;
+    let root = document::read(source).map_err(sorted)?;
     let findings = structure::check(&root, &schema::value());
     if !findings.is_empty() {
         return Err(sorted(findings));
@@ -97,6 +99,12 @@ fn second_parser(source: &str) -> Result<written::Playbook, Diagnostic> {
 fn sorted(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     findings.sort_by_key(|finding| (finding.span.map_or(0, |span| span.start), finding.severity));
     findings.dedup();
+    if findings.len() > MAX_FINDINGS {
+        let more = findings.len() - MAX_FINDINGS;
+        findings.truncate(MAX_FINDINGS);
+        let last = Diagnostic::error(format!("and {more} findings more")).help("mend the first ones, then check again");
+        findings.push(last);
+    }
     findings
 }
 

@@ -8,10 +8,11 @@ use super::document::{Content, Entry, Node, Reads};
 use super::{KINDS, duration, suggest};
 use crate::diagnostic::{Diagnostic, Span};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Everything that stands where the language has no place for it.
 pub fn check(root: &Node, schema: &Value) -> Vec<Diagnostic> {
-    let mut judge = Judge { schema, findings: Vec::new() };
+    let mut judge = Judge { schema, findings: Vec::new(), patterns: BTreeMap::new() };
     judge.node(root, schema, &At { name: "a playbook".to_owned(), span: Span::new(0, 1) });
     judge.findings
 }
@@ -32,6 +33,8 @@ impl At {
 struct Judge<'a> {
     schema: &'a Value,
     findings: Vec<Diagnostic>,
+    /// Each pattern of the schema is compiled once.
+    patterns: BTreeMap<String, Option<regex::Regex>>,
 }
 
 impl<'a> Judge<'a> {
@@ -196,7 +199,7 @@ impl<'a> Judge<'a> {
 
     fn free_name(&mut self, entry: &Entry, schema: &Value) {
         let pattern = schema.pointer("/propertyNames/pattern").and_then(Value::as_str).unwrap_or_default();
-        if !matches(pattern, &entry.key) {
+        if !self.matches(pattern, &entry.key) {
             let error = Diagnostic::error(format!("`{}` is not a name that can stand here", entry.key));
             self.findings.push(error.at(entry.key_span).help(advice::better_name(&entry.key, pattern)));
         }
@@ -206,6 +209,13 @@ impl<'a> Judge<'a> {
         if items.is_empty() && schema.get("minItems").is_some() {
             let error = Diagnostic::error(format!("{} is an empty list", at.name)).at(at.of(node));
             self.findings.push(error.help(advice::empty_list(&at.name)));
+        }
+        let most = schema.get("maxItems").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        if items.len() as u64 > most {
+            let error =
+                Diagnostic::error(format!("{} has {} items, and at most {most} are read", at.name, items.len()));
+            self.findings.push(error.at(at.of(node)).help("a chain that long is for a script"));
+            return;
         }
         for item in items {
             let inner = At { name: format!("an item of {}", at.name), span: item.span };
@@ -256,13 +266,20 @@ impl<'a> Judge<'a> {
             return;
         }
         let pattern = schema.get("pattern").and_then(Value::as_str);
-        if node.reads() == Some(Reads::Text) && pattern.is_some_and(|pattern| !matches(pattern, text)) {
+        if node.reads() == Some(Reads::Text) && pattern.is_some_and(|pattern| !self.matches(pattern, text)) {
             let error = match text.trim().is_empty() {
                 true => Diagnostic::error(format!("{} is empty", at.name)),
                 false => Diagnostic::error(format!("{} must be one line of at most 100 characters", at.name)),
             };
             self.findings.push(error.at(at.of(node)).help("write a short text"));
         }
+    }
+
+    fn matches(&mut self, pattern: &str, text: &str) -> bool {
+        if !self.patterns.contains_key(pattern) {
+            self.patterns.insert(pattern.to_owned(), regex::Regex::new(pattern).ok());
+        }
+        self.patterns[pattern].as_ref().is_some_and(|pattern| pattern.is_match(text))
     }
 
     fn wrong_type(&mut self, node: &Node, schema: &'a Value, at: &At) {
@@ -274,10 +291,6 @@ impl<'a> Judge<'a> {
         // `resolve` loses the name of a schema that is resolved already; a duration is known by its pattern.
         self.findings.push(advice::wrong_type(node, &wanted, &at.name).at(at.of(node)));
     }
-}
-
-fn matches(pattern: &str, text: &str) -> bool {
-    regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
 }
 
 /// The words an enumeration takes, however schemars wrote it.

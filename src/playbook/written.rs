@@ -42,7 +42,7 @@ pub struct Playbook {
     #[serde(default)]
     pub setup: Vec<Setup>,
     /// The chain every host goes through.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 200))]
     pub steps: Vec<Step>,
 }
 

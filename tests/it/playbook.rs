@@ -164,10 +164,16 @@ fn a_deep_or_long_hostile_file_is_refused_quickly() {
     let deep = "[".repeat(1 << 20);
     let wide = format!("rollbook: 1\nname: x\nsteps: [{}]\n", "[],".repeat(100_000));
     let keys: String = (0..20_000).map(|n| format!("k{n}: 1\n")).collect();
-    for text in [deep, wide, keys] {
+    let many_keys: String = (0..120_000).map(|n| format!("k{n}: 1\n")).collect();
+    let twice: String = "k: 1\n".repeat(120_000);
+    let names = format!("rollbook: 1\nname: x\nsteps: [drain]\ntargets: {{ hosts: [{}] }}\n", "a,".repeat(300_000));
+    let steps = format!("rollbook: 1\nname: x\nsteps:\n{}", "- pause: 1s\n".repeat(60_000));
+    for text in [deep, wide, keys, many_keys, twice, names, steps] {
         let started = std::time::Instant::now();
-        assert!(playbook::read(text.as_bytes()).is_err());
-        assert!(started.elapsed().as_secs() < 20, "{:?} for {:.20}", started.elapsed(), text);
+        let findings = playbook::read(text.as_bytes()).err().unwrap_or_default();
+        assert!(findings.len() <= 101);
+        findings.iter().for_each(|finding| drop(render(finding, "x", &text)));
+        assert!(started.elapsed().as_secs() < 60, "{:?} for {:.20}", started.elapsed(), text);
     }
 }
 
@@ -209,5 +215,58 @@ fn what_explain_prints_is_a_playbook_that_means_the_same() {
         let (first, _) = playbook::read(&fs::read(&path).unwrap()).unwrap();
         let (again, _) = playbook::read(&output.stdout).unwrap_or_else(|_| panic!("{}", name(&path)));
         assert_eq!(first.without_places(), again.without_places(), "{}", name(&path));
+    }
+}
+
+/// A small generator of numbers, so that a failure can be repeated.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+#[test]
+fn damaged_files_never_crash_and_always_have_an_answer() {
+    let folders = ["playbooks", "tests/data/playbooks/good", "tests/data/playbooks/bad"];
+    let files: Vec<Vec<u8>> = folders.iter().flat_map(|f| yaml_files(f)).map(|path| fs::read(path).unwrap()).collect();
+    let shreds = [
+        "{{", "}}", "‹", "'", "\"", "\t", "- ", ": ", "\n", "\r\n", "[", "é", "|", "\\", "*a", "&a ", "null", "{%",
+        "$(", "~",
+    ];
+    let mut numbers = Numbers(42);
+    for round in 0..3000 {
+        let mut bytes = files[numbers.below(files.len())].clone();
+        if bytes.len() > 10_000 {
+            continue;
+        }
+        for _ in 0..=numbers.below(3) {
+            let at = numbers.below(bytes.len().max(1)).min(bytes.len());
+            let end = (at + numbers.below(8)).min(bytes.len());
+            let shred = shreds[numbers.below(shreds.len())].as_bytes();
+            match numbers.below(3) {
+                0 => drop(bytes.splice(at..at, shred.iter().copied())),
+                1 => drop(bytes.drain(at..end)),
+                _ => drop(bytes.splice(at..end, shred.iter().copied())),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match playbook::read(&bytes) {
+            Ok((playbook, _)) => {
+                let explained = playbook::explain(&playbook);
+                let again = playbook::read(explained.as_bytes())
+                    .unwrap_or_else(|e| panic!("{round}: {text}\n{explained}\n{e:?}"));
+                assert_eq!(playbook.without_places(), again.0.without_places(), "{round}: {text}");
+            }
+            Err(findings) => {
+                assert!(!findings.is_empty());
+                for finding in findings {
+                    assert!(render(&finding, "x.yaml", &text).contains("x.yaml"), "{round}: {finding:?}");
+                    assert!(rollbook::diagnostic::json(&finding, "x.yaml", &text).is_object());
+                }
+            }
+        }
     }
 }
