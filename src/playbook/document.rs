@@ -259,6 +259,9 @@ impl<'a> Builder<'a> {
     }
 
     fn duplicate(&mut self, key: &str, first: Span, second: Span) {
+        if self.findings.len() > super::MAX_FINDINGS {
+            return;
+        }
         let (line, _) = crate::diagnostic::position(first.start, self.source);
         let error = Diagnostic::error(format!("duplicate key `{key}`")).at(second);
         self.findings.push(error.help(format!("it already stands in line {line}; keep one of the two")));
