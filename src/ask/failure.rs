@@ -1,5 +1,6 @@
 //! Why there is no answer, in words that say what to do.
 
+use crate::topology::nodetool::shown;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -90,7 +91,7 @@ impl Failure {
             _ => lines.last().copied(),
         };
         let line = line.or_else(|| self.stdout.lines().find(|line| !line.trim().is_empty()));
-        line.map(|line| line.trim().chars().take(300).collect())
+        line.map(|line| shown(line.trim(), 300))
     }
 
     /// Did the question reach Cassandra's own tool, which says that it is not up yet?

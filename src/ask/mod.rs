@@ -174,7 +174,7 @@ impl Asker {
 
 /// The first line, at most 200 characters.
 pub(crate) fn head(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(200).collect()
+    nodetool::shown(text.lines().next().unwrap_or_default(), 200)
 }
 
 /// Milliseconds since the Unix epoch.

@@ -7,7 +7,7 @@
 mod rings;
 
 use super::model::{Host, Keyspace, Replication, Topology};
-use super::nodetool::{ClusterView, DescribedRing, GossipView, Movement, RingView, StatusRow, StatusView};
+use super::nodetool::{ClusterView, DescribedRing, GossipView, Movement, RingView, StatusRow, StatusView, shown};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -43,6 +43,7 @@ pub(crate) fn contradiction<T>(sentence: String) -> Result<T, Refused> {
 
 /// Holds one node's answers against each other.
 pub fn consistent(said: &Said) -> Result<(), Refused> {
+    printable(said)?;
     movement(said)?;
     let shown: BTreeSet<IpAddr> = said.status.rows.keys().copied().collect();
     let described: BTreeSet<IpAddr> =
@@ -80,6 +81,21 @@ pub fn consistent(said: &Said) -> Result<(), Refused> {
     // Every Cassandra has them: without them the list of keyspaces is not whole.
     match ["system", "system_schema"].iter().find(|name| !said.cluster.keyspaces.contains_key(**name)) {
         Some(name) => contradiction(format!("{} lists its keyspaces without `{name}`: the list is not whole", said.by)),
+        None => Ok(()),
+    }
+}
+
+/// Names go to terminals, commands and files: none may steer what reads it.
+fn printable(said: &Said) -> Result<(), Refused> {
+    let places = said.status.rows.values().flat_map(|row| [("data centre", &row.datacenter), ("rack", &row.rack)]);
+    let keyspaces = said.cluster.keyspaces.keys().map(|name| ("keyspace", name));
+    let mut names = [("cluster", &said.cluster.name)].into_iter().chain(places).chain(keyspaces);
+    match names.find(|(_, name)| name.chars().any(char::is_control)) {
+        Some((what, name)) => Err(Refused::NotSupported(format!(
+            "{} names a {what} with a control character in it: `{}`",
+            said.by,
+            shown(name, 200)
+        ))),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Every captured text is read, and no cut text passes for a smaller cluster.
 
+use proptest::prelude::*;
 use rollbook::topology::assembly::{self, Said};
 use rollbook::topology::nodetool::*;
 use std::collections::BTreeSet;
@@ -221,6 +222,15 @@ fn three_answers_of_one_node_contradict_any_cut_in_one_of_them() {
                 assert!(assembly::consistent(&part).is_err(), "{}: status cut at {end}", dir.display());
             }
         }
+        let rows = status.split_inclusive('\n').collect::<Vec<_>>();
+        for left_out in 0..rows.len() {
+            let text: String = rows.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, row)| *row).collect();
+            if let Some(part) = said(&text, &cluster, &gossip)
+                && part != whole
+            {
+                assert!(assembly::consistent(&part).is_err(), "{}: status without line {left_out}", dir.display());
+            }
+        }
         for end in lines(&cluster) {
             if let Some(part) = said(&status, &cluster[..end], &gossip)
                 && part != whole
@@ -233,4 +243,48 @@ fn three_answers_of_one_node_contradict_any_cut_in_one_of_them() {
         }
     }
     assert!(made > 300, "only {made} cuts were made");
+}
+
+/// Whatever is printed, a parser says yes or shows a line.
+fn try_all(text: &str) {
+    let errors = [
+        parse_status(text).err(),
+        parse_describecluster(text).err(),
+        parse_gossipinfo(text).err(),
+        parse_describering(text).err(),
+        parse_ring(text).err(),
+        parse_info(text).err(),
+        parse_netstats_mode(text).err(),
+        parse_getseeds(text).err(),
+    ];
+    for error in errors.into_iter().flatten() {
+        assert!(error.line >= 1 && error.line <= text.lines().count() + 1, "{error}");
+        assert!(!error.to_string().contains(|c: char| c.is_control()), "{error:?}");
+    }
+    let _ = parse_replication(text);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_a_parser_panic(text in ".*", lines in proptest::collection::vec("[ \t]*\\PC{0,40}", 0..8)) {
+        try_all(&text);
+        try_all(&lines.join("\n"));
+    }
+
+    #[test]
+    fn a_capture_with_something_else_in_it_is_read_or_refused(
+        which in 0_usize..10_000, from in 0_usize..10_000, to in 0_usize..10_000, instead in "\\PC{0,3}|\n|\t|\\[|\\]|: |, |\\)",
+    ) {
+        let commands = ["status", "describecluster", "gossipinfo", "describering_orders", "ring", "info", "netstats"];
+        let all = outputs(commands[which % commands.len()]);
+        let text = &all[which % all.len()].1;
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let from = places[from % places.len()];
+        let to = places[to % places.len()].clamp(from, from + 40);
+        if text.is_char_boundary(to) {
+            try_all(&format!("{}{instead}{}", &text[..from], &text[to..]));
+        }
+    }
 }

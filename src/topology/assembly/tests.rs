@@ -225,6 +225,24 @@ fn nodes_that_do_not_agree_are_refused() {
 }
 
 #[test]
+fn a_name_that_would_steer_a_terminal_is_refused_and_shown_harmless() {
+    for (sentence, what) in [
+        (refused(|said, _, _| said[0].cluster.name = "l\u{1b}[2Jab".into()), "cluster"),
+        (refused(|said, _, _| said[0].status.rows.get_mut(&h(1)).unwrap().rack = "l\u{1b}[2Jab".into()), "rack"),
+        (
+            refused(|said, _, _| said[0].status.rows.get_mut(&h(1)).unwrap().datacenter = "l\u{1b}[2Jab".into()),
+            "data centre",
+        ),
+        (
+            refused(|said, _, _| drop(said[0].cluster.keyspaces.insert("l\u{1b}[2Jab".into(), Replication::Local))),
+            "keyspace",
+        ),
+    ] {
+        assert_eq!(sentence, format!("h1 names a {what} with a control character in it: `l\\u{{1b}}[2Jab`"));
+    }
+}
+
+#[test]
 fn movement_is_refused() {
     for (movement, word) in
         [(Movement::Joining, "joining"), (Movement::Leaving, "leaving"), (Movement::Moving, "moving")]

@@ -20,7 +20,7 @@ pub use describecluster::parse_describecluster;
 pub use describering::parse_describering;
 pub use gossipinfo::parse_gossipinfo;
 pub use info::{parse_info, parse_netstats_mode};
-pub use parse_error::ParseError;
+pub use parse_error::{ParseError, shown};
 pub use replication::parse_replication;
 pub use ring::parse_ring;
 pub use seeds::parse_getseeds;

@@ -9,9 +9,27 @@ pub struct ParseError {
     pub command: &'static str,
     /// From 1; one past the end where something is missing.
     pub line: usize,
-    /// The line as printed, at most 200 characters of it.
+    /// The line as printed, at most 200 characters of it, control characters escaped.
     pub text: String,
     pub reason: String,
+}
+
+/// Foreign text for a sentence: at most so many characters, and nothing that steers a terminal.
+pub fn shown(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == most {
+            shown.push('…');
+            break;
+        }
+        match character {
+            // Tabs are part of what nodetool prints.
+            '\t' => shown.push(' '),
+            _ if character.is_control() => shown.extend(character.escape_default()),
+            _ => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// One line with its number, without its end.
@@ -24,11 +42,9 @@ pub(super) struct Line<'a> {
 
 impl Line<'_> {
     pub fn error(&self, reason: impl Into<String>) -> ParseError {
-        let mut text: String = self.text.chars().take(200).collect();
-        if text.len() < self.text.len() {
-            text.push('…');
-        }
-        ParseError { command: self.command, line: self.number, text, reason: reason.into() }
+        // The reason may quote a word of the line.
+        let reason = shown(&reason.into(), 400);
+        ParseError { command: self.command, line: self.number, text: shown(self.text, 200), reason }
     }
 
     pub fn blank(&self) -> bool {
