@@ -119,11 +119,6 @@ pub(super) fn unexpected_unreachable(frame: &Frame, heard: &Heard) -> Option<BTr
     Some(named.filter(|node| !heard.out.contains(node)).collect())
 }
 
-/// How long an answer about reachability holds (semantics.md §4): max(2 min, 1.5 × co-replicas / 16 × slowest answer).
-pub fn reach_age_ms(co_replicas: usize, slowest_ms: Ms) -> Ms {
-    (co_replicas as Ms * slowest_ms * 3 / 32).max(120_000)
-}
-
 /// One schema version among live nodes of the same major release, and at most two releases.
 pub(super) fn schema_disagreement(frame: &Frame, gossip: &GossipView, live: &BTreeSet<NodeIx>) -> Option<String> {
     let mut versions = std::collections::BTreeMap::new();

@@ -3,14 +3,14 @@
 
 use super::event::{Ms, Question};
 use super::evidence::{
-    Evidence, gossip, names, observers, reach_age_ms, schema_disagreement, serving_mode, shows_up, status,
-    unexpected_unreachable,
+    Evidence, gossip, names, observers, schema_disagreement, serving_mode, shows_up, status, unexpected_unreachable,
 };
 use super::heard::{Gate, Heard, Need, View};
 use super::model::{Expect, Job};
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::{NodeIx, TargetIx};
+use crate::plan::reach;
 use crate::playbook::model::Check;
 use crate::topology::nodetool::{GossipView, InfoView, StatusView};
 use std::collections::BTreeSet;
@@ -176,7 +176,7 @@ impl Poll<'_> {
     /// Whom can the returned host not reach? Only nodes that are out or down may be named.
     fn reach(&self, evidence: &mut Evidence) -> Part<()> {
         let slowest = 10_000;
-        let oldest = reach_age_ms(self.frame.conflicts.neighbours(self.node).len(), slowest);
+        let oldest = reach::age_ms(self.frame.conflicts.neighbours(self.node).len(), slowest);
         let Some(heard) = evidence.read_within(self.node, Question::Describe, self.started, oldest) else {
             return Ok(None);
         };

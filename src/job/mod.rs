@@ -6,7 +6,7 @@
 
 mod advance;
 pub mod apply;
-mod begin;
+pub mod begin;
 pub mod decide;
 pub mod event;
 pub mod evidence;

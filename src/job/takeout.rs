@@ -2,14 +2,14 @@
 
 use super::event::{Baseline, Ms, Question};
 use super::evidence::{
-    Evidence, gossip, names, observers, reach_age_ms, schema_disagreement, serving_mode, shows_up, status,
-    unexpected_unreachable,
+    Evidence, gossip, names, observers, schema_disagreement, serving_mode, shows_up, status, unexpected_unreachable,
 };
 use super::heard::{Need, View};
 use super::model::Job;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::NodeIx;
+use crate::plan::reach;
 use crate::playbook::model::{Check, Strategy};
 use crate::topology::nodetool::{GossipView, Movement, StatusView};
 use std::collections::BTreeSet;
@@ -24,9 +24,6 @@ pub enum Takeout {
     /// No, and why; the questions are put again once a poll.
     Blocked { why: String, needs: Vec<Need> },
 }
-
-/// Slowest answer that `reach-age` reckons with: `describecluster` waits up to 10 s for a dead node (lab).
-pub const SLOWEST_MS: Ms = 10_000;
 
 pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Takeout {
     if frame.calm {
@@ -112,7 +109,7 @@ impl<'a> Candidate<'a> {
         if !self.frame.rules.count_cuts {
             return Ok(Some(()));
         }
-        let oldest = reach_age_ms(self.co_replicas.len(), SLOWEST_MS);
+        let oldest = reach::age_ms(self.co_replicas.len(), reach::SLOWEST_MS);
         let mut asked: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
         if self.frame.plan.strategy != Strategy::All {
             asked.extend(&self.observers);

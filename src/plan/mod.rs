@@ -14,6 +14,7 @@ pub mod file;
 pub mod lint;
 pub mod order;
 pub mod protection;
+pub mod reach;
 pub mod select;
 pub mod warn;
 #[cfg(test)]

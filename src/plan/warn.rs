@@ -1,11 +1,15 @@
 //! What a reviewer must know before saying yes: each warning with what to type to be rid of it.
 
+use super::conflict::Conflicts;
 use super::drift::shown;
 use super::model::{Estimate, Plan, Warning};
 use super::protection::LEFT_OUT;
-use crate::playbook::model::{Keyspaces, StepKind, Strategy, TakesDown};
+use super::reach;
+use crate::playbook::duration;
+use crate::playbook::model::{Keyspaces, Strategy, TakesDown};
 use crate::topology::model::{Factor, Replication};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Everything that the plan alone shows. Stored in it, so that a saved plan says the same.
 pub fn warnings(plan: &Plan) -> Vec<Warning> {
@@ -20,6 +24,7 @@ pub fn warnings(plan: &Plan) -> Vec<Warning> {
         narrowed(plan, &mut warnings);
     }
     guesses(plan, &mut warnings);
+    warnings.extend(long_reach(plan));
     if plan.ignore_down {
         let message = "nodes that are down at the start do not stop the run: the check `all-up` is not made";
         warnings.push(warning(message, "leave out `--ignore-down-nodes` to be stopped by them"));
@@ -189,11 +194,29 @@ fn narrowed(plan: &Plan, warnings: &mut Vec<Warning>) {
     }
 }
 
+/// So many neighbours that their answers are old before the last has come.
+fn long_reach(plan: &Plan) -> Option<Warning> {
+    let age = reach_age_ms(plan);
+    let message = format!(
+        "a node's word on whom it reaches is relied on for {}: a cut that appears meanwhile goes unseen",
+        duration::print(Duration::from_millis(age))
+    );
+    let help = "more racks, or fewer tokens a node, give each host fewer neighbours to ask";
+    (age > 600_000).then(|| warning(message, help))
+}
+
+/// For the host with the most co-replicas, in milliseconds.
+pub fn reach_age_ms(plan: &Plan) -> u64 {
+    let conflicts = Conflicts::of(plan);
+    let most = plan.hosts.iter().map(|target| conflicts.neighbours(target.node).len()).max().unwrap_or(0);
+    reach::age_ms(most, reach::SLOWEST_MS)
+}
+
 fn guesses(plan: &Plan, warnings: &mut Vec<Warning>) {
     for (number, step) in plan.steps.iter().enumerate() {
-        let Some(why) = step.guessed.as_ref().filter(|_| step.kind == StepKind::Run) else { continue };
+        let Some(why) = &step.guessed else { continue };
         let what = match step.takes_down {
-            TakesDown::Nothing => "nothing",
+            TakesDown::Nothing => continue, // shown beside the step; a warning each time would be read no more
             TakesDown::Restart => "the service (restart)",
             TakesDown::Reboot => "the host (reboot)",
             TakesDown::Unknown => "perhaps something: it is treated as if it did",

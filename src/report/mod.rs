@@ -1,1 +1,8 @@
-//! What happened: folds of events, and the sentences that show a plan and a run. Pure.
+//! What is shown: the sentences that show a plan, and what happened as folds of events. Pure.
+//!
+//! Must never let a control character of somebody else's text through (`plain`), and never decide anything.
+
+pub mod plain;
+pub mod plan;
+
+pub use plan::{plan_json, plan_markdown, plan_text};

@@ -3,6 +3,7 @@
 use super::*;
 use crate::plan::model::{Wave, WaveHost};
 use crate::plan::samples;
+use crate::playbook::model::StepKind;
 
 fn after(edit: impl FnOnce(&mut Plan)) -> Vec<Warning> {
     let mut plan = samples::six_hosts();
@@ -88,6 +89,19 @@ fn everybody_conflicts_guesses_and_what_is_not_listed() {
         replicate(plan, "other", in_dc1(3), false);
     });
     assert_eq!(found[0].message, "not protected, because `keyspaces` does not list them: other");
+}
+
+#[test]
+fn very_many_neighbours() {
+    let many = |count: usize| {
+        let mut plan = samples::six_hosts();
+        plan.everybody_conflicts = Some("x".into());
+        let node = plan.nodes[0].clone();
+        plan.nodes.extend(std::iter::repeat_n(node, count - 6));
+        warnings(&plan).iter().any(|warning| warning.message.contains("relied on for"))
+    };
+    assert!(!many(641), "640 neighbours: 10 minutes");
+    assert!(many(660));
 }
 
 #[test]

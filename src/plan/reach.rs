@@ -1,0 +1,21 @@
+//! How long a node's word on whom it cannot reach may be relied on (semantics.md §4, "Reachability").
+
+/// Slowest answer that is reckoned with, in milliseconds: `describecluster` waits up to 10 s for a dead node (lab).
+pub const SLOWEST_MS: u64 = 10_000;
+
+/// Milliseconds, counted from the asking: max(2 min, 1.5 × co-replicas / 16 × slowest answer), for at most
+/// 16 questions are under way at a time.
+pub fn age_ms(co_replicas: usize, slowest_ms: u64) -> u64 {
+    (co_replicas as u64 * slowest_ms * 3 / 32).max(120_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_minutes_at_least_and_more_for_many_neighbours() {
+        assert_eq!(age_ms(4, SLOWEST_MS), 120_000);
+        assert_eq!(age_ms(640, SLOWEST_MS), 600_000);
+    }
+}

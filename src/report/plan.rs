@@ -1,0 +1,21 @@
+//! A plan for the eye: as text, as Markdown for a pull request, and as the file itself.
+//!
+//! What is said stands in `facts`; `text` and `markdown` only lay it out.
+
+mod facts;
+mod markdown;
+mod text;
+
+use crate::plan::file;
+use crate::plan::model::PlanFile;
+
+pub use markdown::plan_markdown;
+pub use text::plan_text;
+
+/// The plan file: everything, for machines.
+pub fn plan_json(file: &PlanFile) -> String {
+    file::write(file)
+}
+
+#[cfg(test)]
+mod tests;

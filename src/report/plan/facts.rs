@@ -1,0 +1,331 @@
+//! The sentences about a plan, without layout. Text of others is still raw here.
+
+use crate::job::begin;
+use crate::plan::drift;
+use crate::plan::model::{Plan, PlanFile, Step, Wave};
+use crate::plan::warn::reach_age_ms;
+use crate::playbook::duration;
+use crate::playbook::model::{Check, DatacenterOrder, OnFailure, StepKind, Strategy, TakesDown};
+use crate::topology::model::{Factor, Replication};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// So many hosts of a wave, and waves of a plan, are shown; all are in the JSON.
+pub const HOSTS_SHOWN: usize = 8;
+pub const WAVES_SHOWN: usize = 24;
+/// How long one question to a node may take (`ask`).
+const ANSWER_MS: u64 = 30_000;
+
+pub fn time(ms: u64) -> String {
+    duration::print(Duration::from_millis(ms))
+}
+
+/// `3 observers (10.77.0.11, .12, .13)`
+pub fn asked(file: &PlanFile) -> Option<String> {
+    let asked = &file.estimate.asked;
+    let noun = if asked.len() == 1 { "node" } else { "nodes" };
+    let agree = if asked.len() == 1 { "" } else { ", which agree" };
+    (!asked.is_empty()).then(|| format!("{} {noun} ({}){agree}", asked.len(), addresses(asked, ", ")))
+}
+
+/// Addresses of one network are shortened after the first: `10.77.0.11, .12`.
+pub fn addresses(list: &[IpAddr], between: &str) -> String {
+    let mut shown = Vec::new();
+    let mut network: Option<[u8; 3]> = None;
+    for address in list {
+        let IpAddr::V4(v4) = address else {
+            network = None;
+            shown.push(address.to_string());
+            continue;
+        };
+        let [a, b, c, d] = v4.octets();
+        shown.push(if network == Some([a, b, c]) { format!(".{d}") } else { address.to_string() });
+        network = Some([a, b, c]);
+    }
+    shown.join(between)
+}
+
+/// `6 hosts · dc1: rack1 2, rack2 2, rack3 2`, with `of` where some hosts are not worked on.
+pub fn hosts(plan: &Plan) -> String {
+    let worked: BTreeSet<usize> = plan.hosts.iter().map(|target| target.node).collect();
+    let count = |here: &dyn Fn(usize) -> bool| {
+        let all = (0..plan.nodes.len()).filter(|node| here(*node)).count();
+        let some = worked.iter().filter(|node| here(**node)).count();
+        if some == all { all.to_string() } else { format!("{some} of {all}") }
+    };
+    let mut parts = vec![format!("{} hosts", count(&|_| true))];
+    if plan.nodes.len() == 1 {
+        parts = vec!["1 host".into()];
+    }
+    for dc in &plan.datacenters {
+        let rack = |rack: &String| {
+            let here = |node: usize| plan.nodes[node].datacenter == dc.name && plan.nodes[node].rack == *rack;
+            format!("{rack} {}", count(&here))
+        };
+        let more = dc.racks.len().saturating_sub(12);
+        let mut racks: Vec<String> = dc.racks.iter().take(12).map(rack).collect();
+        if more > 0 {
+            racks.push(format!("… and {more} more racks"));
+        }
+        parts.push(format!("{}: {}", dc.name, racks.join(", ")));
+    }
+    parts.join(" · ")
+}
+
+/// `Cassandra 5.0.5`, or every release with its number of nodes.
+pub fn releases(plan: &Plan) -> String {
+    let mut releases: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in &plan.nodes {
+        *releases.entry(if node.release.is_empty() { "unknown" } else { &node.release }).or_default() += 1;
+    }
+    match releases.len() {
+        1 => format!("Cassandra {}", releases.keys().next().unwrap_or(&"unknown")),
+        _ => {
+            let each = releases.iter().map(|(release, count)| format!("{release} on {count}"));
+            format!("Cassandra {}", each.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// Keyspaces that protect, with their replication, many alike together.
+pub fn protected(plan: &Plan) -> String {
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, keyspace) in plan.keyspaces.iter().filter(|(_, keyspace)| keyspace.protects) {
+        alike.entry(replicas(plan, &keyspace.replication)).or_default().push(name);
+    }
+    if alike.is_empty() {
+        return "nothing".into();
+    }
+    let group = |(replication, names): (&String, &Vec<&str>)| {
+        let more = names.len().saturating_sub(HOSTS_SHOWN);
+        let some = names.iter().take(HOSTS_SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{some}{and} ({replication})")
+    };
+    alike.iter().map(group).collect::<Vec<_>>().join(", ")
+}
+
+/// `RF 3` where there is one data centre, else all of them.
+fn replicas(plan: &Plan, replication: &Replication) -> String {
+    let one = plan.nodes.iter().map(|node| &node.datacenter).collect::<BTreeSet<_>>().len() == 1;
+    match replication {
+        Replication::NetworkTopology(factors) if one && factors.len() == 1 => {
+            let Factor { total, transient } =
+                factors.values().next().copied().unwrap_or(Factor { total: 0, transient: 0 });
+            if transient == 0 { format!("RF {total}") } else { format!("RF {total}/{transient}") }
+        }
+        other => format!("RF {}", drift::shown(other)),
+    }
+}
+
+/// What is left out, and what it would cost.
+pub fn left_out(file: &PlanFile) -> Option<String> {
+    let names = file.plan.keyspaces.iter().filter(|(_, keyspace)| !keyspace.protects).map(|(name, _)| name.as_str());
+    let names: Vec<&str> = names.collect();
+    let cost = file.estimate.waves_with_all_keyspaces.map(|waves| format!(" ({})", count(waves, "wave", " with them")));
+    (!names.is_empty()).then(|| format!("{}{}", names.join(", "), cost.unwrap_or_default()))
+}
+
+pub fn count(number: u32, noun: &str, after: &str) -> String {
+    format!("{number} {noun}{}{after}", if number == 1 { "" } else { "s" })
+}
+
+/// `rack1 10.77.0.11 .14 · rack2 10.77.0.12`, with the data centre where there are several.
+pub fn wave_hosts(plan: &Plan, wave: &Wave) -> String {
+    let several = plan.datacenters.len() > 1;
+    let mut groups: Vec<(String, Vec<IpAddr>)> = Vec::new();
+    for host in wave.hosts.iter().take(HOSTS_SHOWN) {
+        let Some(node) = plan.hosts.get(host.target).map(|target| &plan.nodes[target.node]) else { continue };
+        let place = if several { format!("{}/{}", node.datacenter, node.rack) } else { node.rack.clone() };
+        match groups.last_mut().filter(|(last, _)| *last == place) {
+            Some((_, list)) => list.push(node.address),
+            None => groups.push((place, vec![node.address])),
+        }
+    }
+    let shown: Vec<String> = groups.iter().map(|(place, list)| format!("{place} {}", addresses(list, " "))).collect();
+    let more = wave.hosts.len().saturating_sub(HOSTS_SHOWN);
+    let and = if more > 0 { format!(" … and {more} more") } else { String::new() };
+    format!("{}{and}", shown.join(" · "))
+}
+
+/// Why the wave is not one with the wave before: of its first host that waits.
+pub fn because(wave: &Wave) -> &str {
+    wave.hosts.iter().find_map(|host| host.because.as_deref()).unwrap_or("")
+}
+
+pub fn bound(file: &PlanFile) -> String {
+    let estimate = &file.estimate;
+    let waves = estimate.waves.len() as u32;
+    let reason = &estimate.lower_bound_reason;
+    let rule = match file.plan.strategy {
+        Strategy::All => "limits",
+        _ => "rule",
+    };
+    match waves.cmp(&estimate.lower_bound) {
+        std::cmp::Ordering::Greater => {
+            let least = estimate.lower_bound;
+            format!("{}; no plan that keeps the {rule} has fewer than {least} ({reason})", count(waves, "wave", ""))
+        }
+        _ if waves <= 1 => format!("{}: {reason}", count(waves, "wave", "")),
+        _ => format!("{}; no plan that keeps the {rule} has fewer: {reason}", count(waves, "wave", "")),
+    }
+}
+
+/// The step's command on any host, its address as `‹host›`; on the first host where hosts differ in more.
+pub fn command(plan: &Plan, step: usize) -> (Vec<String>, bool) {
+    let of = |target: usize| -> Vec<String> {
+        let target = &plan.hosts[target];
+        let address = plan.nodes[target.node].address.to_string();
+        target.words[step].command.iter().map(|word| replace_address(word, &address)).collect()
+    };
+    let Some(first) = (!plan.hosts.is_empty()).then(|| of(0)) else { return (Vec::new(), true) };
+    match (1..plan.hosts.len()).all(|target| of(target) == first) {
+        true => (first, true),
+        false => (plan.hosts[0].words[step].command.clone(), false),
+    }
+}
+
+/// Only where the address stands alone: `10.0.0.1` is no part of `10.0.0.12`.
+pub fn replace_address(word: &str, address: &str) -> String {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == ':';
+    let mut shown = String::new();
+    let mut rest = word;
+    while let Some(at) = rest.find(address) {
+        let after = &rest[at + address.len()..];
+        let port = after
+            .strip_prefix(':')
+            .is_some_and(|port| port.starts_with('/') || port.starts_with(|c: char| c.is_ascii_digit()));
+        let alone = !rest[..at].ends_with(part) && (!after.starts_with(part) || (port && !address.contains(':')));
+        shown.push_str(&rest[..at]);
+        shown.push_str(if alone { "‹host›" } else { address });
+        rest = after;
+    }
+    shown + rest
+}
+
+/// What makes the step succeed.
+pub fn done_when(plan: &Plan, number: usize) -> String {
+    let step = &plan.steps[number];
+    let gate = plan.steps[number + 1..].iter().position(|later| later.kind == StepKind::WaitUp);
+    let judged = gate.map_or(String::new(), |ahead| format!("; proved in {}", number + ahead + 2));
+    let exit = exits(step);
+    let what = match step.kind {
+        StepKind::Drain => format!("{exit}, and the node says `Mode: DRAINED`"),
+        StepKind::Stop => format!("{exit}, and the observers see it down"),
+        StepKind::Start | StepKind::Restart => format!("{exit}{judged}"),
+        StepKind::Reboot => format!("{exit}, the connection may break{judged}"),
+        StepKind::WaitDown => format!("the observers see it down, {} in a row", count(step.stable, "time", "")),
+        StepKind::WaitUp => {
+            return format!("{}; {} in a row", gate_words(plan, number), count(step.stable, "time", ""));
+        }
+        StepKind::Pause => "the time is over".into(),
+        StepKind::Run => format!("{exit}{}", if step.disruptive() { judged } else { String::new() }),
+    };
+    format!("{what}{}{}", guess(step), tolerance(step))
+}
+
+fn exits(step: &Step) -> String {
+    let codes: Vec<String> = step.ok_exit.iter().map(i32::to_string).collect();
+    format!("exit {}", codes.join(" or "))
+}
+
+fn guess(step: &Step) -> String {
+    let Some(why) = &step.guessed else { return String::new() };
+    let what = match step.takes_down {
+        TakesDown::Nothing => "takes nothing down",
+        TakesDown::Restart => "restarts",
+        TakesDown::Reboot => "reboots",
+        TakesDown::Unknown => "may take the host down",
+    };
+    format!(" (guess: {what}, {why})")
+}
+
+fn tolerance(step: &Step) -> &'static str {
+    if step.on_failure == OnFailure::Continue { "; a failure is passed over with a warning" } else { "" }
+}
+
+fn gate_words(plan: &Plan, number: usize) -> String {
+    let before = &plan.steps[..number];
+    let since = before.iter().rposition(|step| step.kind == StepKind::WaitUp).map_or(0, |gate| gate + 1);
+    let taken = |what: TakesDown| before[since..].iter().any(|step| step.takes_down == what);
+    let starts = |step: &Step| matches!(step.kind, StepKind::Start | StepKind::Restart) || step.kind == StepKind::Run;
+    let restarted = before[since..].iter().any(|step| step.takes_down == TakesDown::Restart && starts(step));
+    let proof = if taken(TakesDown::Reboot) {
+        ", another boot id, newer generation"
+    } else if restarted {
+        ", newer generation, shorter uptime"
+    } else if taken(TakesDown::Unknown) {
+        ", a restart proved or nothing changed for 40s"
+    } else {
+        ""
+    };
+    let observers = plan.nodes.len().saturating_sub(1).clamp(1, 3);
+    let seen = count(observers as u32, "observer", "");
+    format!("UN at {seen}, own view complete, mode NORMAL, CQL open if it was, one schema{proof}")
+}
+
+/// Every wait that is no step, with its end.
+pub fn waits(plan: &Plan) -> Vec<String> {
+    let mut waits = vec![format!("start checks {}, then nothing starts", time(begin::DEADLINE_MS))];
+    waits.push(format!("a host held back {}, then it is skipped", time(plan.blocked_timeout_ms)));
+    waits.push(format!("one answer of a node {}, then it is silent", time(ANSWER_MS)));
+    waits.push(format!("a node's word on whom it reaches counts {}", time(reach_age_ms(plan))));
+    waits
+}
+
+/// What bounds the run.
+pub fn limits(plan: &Plan) -> Vec<String> {
+    let strategy = match plan.strategy {
+        Strategy::One => "strategy one: one host of a data centre at a time",
+        Strategy::Topology => "strategy topology: no two hosts that share a range",
+        Strategy::All => "strategy all: no placement rule",
+    };
+    let mut limits = vec![strategy.to_string()];
+    limits.push(
+        plan.max_hosts.map_or("any number of hosts at once".into(), |most| {
+            format!("at most {} at once", count(most, "host", ""))
+        }),
+    );
+    if plan.datacenters.len() > 1 {
+        limits.push(match plan.datacenter_order {
+            DatacenterOrder::Serial => "one data centre after the other".into(),
+            DatacenterOrder::Parallel => "data centres in parallel".into(),
+        });
+    }
+    if plan.grace_ms > 0 {
+        limits.push(format!("{} of grace after each host", time(plan.grace_ms)));
+    }
+    limits.push(match plan.max_failures {
+        0 => "the first failure stops new starts".into(),
+        most => format!("more than {} stop new starts", count(most, "failure", "")),
+    });
+    if let Some(hosts) = plan.stop_after {
+        limits.push(format!("stops after {}, can be resumed", count(hosts, "host", "")));
+    }
+    limits
+}
+
+/// Checks beyond those that are always made.
+pub fn checks(plan: &Plan) -> Option<String> {
+    let named = |checks: &[Check]| {
+        let name = |check: &Check| serde_json::to_value(check).ok().and_then(|name| name.as_str().map(String::from));
+        checks.iter().filter_map(name).collect::<Vec<_>>().join(", ")
+    };
+    let mut parts = Vec::new();
+    if !plan.checks_start.is_empty() {
+        parts.push(format!("at the start {}", named(&plan.checks_start)));
+    }
+    if !plan.checks_each_host.is_empty() {
+        parts.push(format!("round each host {}", named(&plan.checks_each_host)));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Parameters as `name = value`; their values are no secrets (none are accepted in a plan).
+pub fn params(plan: &Plan) -> Option<String> {
+    let each = plan.params.iter().map(|(name, value)| format!("{name} = {value}"));
+    (!plan.params.is_empty()).then(|| each.collect::<Vec<_>>().join(", "))
+}
+
+pub const LOCK: &str = "the lock on these hosts holds within one $ROLLBOOK_HOME: a run elsewhere does not see it";
