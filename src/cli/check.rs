@@ -36,16 +36,15 @@ pub enum Format {
 }
 
 /// A playbook file as read: its text for excerpts, and the model or the findings.
-pub struct ReadFile {
-    pub name: String,
-    pub text: String,
-    pub bytes: Vec<u8>,
-    pub result: Result<(Playbook, Vec<Diagnostic>), Vec<Diagnostic>>,
+struct ReadFile {
+    name: String,
+    text: String,
+    result: Result<(Playbook, Vec<Diagnostic>), Vec<Diagnostic>>,
 }
 
 impl ReadFile {
     /// Errors or warnings, in the order of the file.
-    pub fn findings(&self) -> &[Diagnostic] {
+    fn findings(&self) -> &[Diagnostic] {
         match &self.result {
             Ok((_, warnings)) => warnings,
             Err(findings) => findings,
@@ -53,7 +52,7 @@ impl ReadFile {
     }
 
     /// The findings as text, one after the other with a blank line between.
-    pub fn rendered(&self, colour: bool) -> String {
+    fn rendered(&self, colour: bool) -> String {
         let render = if colour { diagnostic::render_coloured } else { diagnostic::render };
         let texts: Vec<String> = self.findings().iter().map(|f| render(f, &self.name, &self.text)).collect();
         texts.join("\n")
@@ -61,15 +60,15 @@ impl ReadFile {
 }
 
 /// Reads a playbook file. A file that cannot be read is a finding too: `check` goes on with the next.
-pub fn read_file(path: &Path) -> ReadFile {
+fn read_file(path: &Path) -> ReadFile {
     let name = path.display().to_string();
     match bytes(path) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let result = playbook::read(&bytes);
-            ReadFile { name, text, bytes, result }
+            ReadFile { name, text, result }
         }
-        Err(finding) => ReadFile { name, text: String::new(), bytes: Vec::new(), result: Err(vec![finding]) },
+        Err(finding) => ReadFile { name, text: String::new(), result: Err(vec![finding]) },
     }
 }
 

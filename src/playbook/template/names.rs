@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub enum Scope {
     /// `cluster.ssh`: only parameters.
     Ssh,
-    /// `cluster.nodetool`: the host, and `args`.
+    /// `cluster.nodetool`: the host's address, and `args`.
     Nodetool,
     /// `setup`: the cluster and the run, no host.
     Setup,
@@ -26,7 +26,8 @@ impl Scope {
         const CLUSTER: [&str; 3] = ["cluster.name", "cluster.ssh", "cluster.service"];
         const HOST: [&str; 7] =
             ["host", "host.address", "host.ssh", "host.name", "host.id", "host.datacenter", "host.rack"];
-        const NODETOOL: [&str; 11] = joined(&[&HOST, &CLUSTER, &["args"]]);
+        // Asked before anything is known of a node but its address.
+        const NODETOOL: [&str; 6] = ["host", "host.address", "host.ssh", "cluster.ssh", "cluster.service", "args"];
         const SETUP: [&str; 5] = joined(&[&CLUSTER, &["run.id", "run.reason"]]);
         const STEP: [&str; 12] = joined(&[&HOST, &CLUSTER, &["run.id", "run.reason"]]);
         match self {
@@ -173,7 +174,8 @@ fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
             Scope::Ssh => "`cluster.ssh` is the same for every host: it reads only `params`",
             Scope::Setup => "`setup` runs once, not for a host: it reads `params`, `cluster` and `run`",
             Scope::Nodetool => {
-                "`cluster.nodetool` is not part of a run: it reads `params`, `host`, `cluster` and `args`"
+                "`cluster.nodetool` asks what the cluster is: it reads only `params`, `host`, `cluster.ssh`, \
+                 `cluster.service` and `args`; a gateway for each data centre belongs in ssh's own configuration"
             }
             Scope::Step => "`args` are the words of a nodetool question: only `cluster.nodetool` reads them",
         };

@@ -166,6 +166,7 @@ fn names_are_judged_where_they_stand() {
     };
     assert!(messages("{{ cluster.ssh }} {{ host }} {{ params.version }} {{ run.id | word }}", Scope::Step).is_empty());
     assert!(messages("{{ cluster.ssh }} {{ host }} {{ args }}", Scope::Nodetool).is_empty());
+    assert_eq!(messages("gate-{{ host.rack }} {{ args }}", Scope::Nodetool), ["`host.rack` is not known here"]);
     assert_eq!(messages("a {{ hots.rack }}", Scope::Step), ["unknown name `hots.rack`"]);
     assert_eq!(messages("a {{ params.versoin }}", Scope::Step), ["unknown parameter `versoin`"]);
     assert_eq!(messages("a {{ host }}", Scope::Setup), ["`host` is not known here"]);
