@@ -37,6 +37,23 @@ impossible() {
 # The java that runs Cassandra 5.0 (11 or 17 only), on this machine and, bound to the same path, on the hosts.
 java17() { compgen -G '/usr/lib/jvm/java-17-openjdk-*/bin/java' | head -n 1 || true; }
 
+# There is one lab in $LAB. Whoever works with it for a while claims it, and waits for whoever did before;
+# `up` and `down` by hand refuse meanwhile.
+claim() {
+  mkdir -p "$LAB"
+  exec 7>"$LAB/claim"
+  if ! flock -n 7; then
+    say "another test is using the lab; waiting for it"
+    flock -w 3600 7 || die "the lab was not free within an hour"
+  fi
+  export LAB_CLAIMED=$$
+}
+refuse_if_claimed() {
+  [ -z "${LAB_CLAIMED:-}" ] || return 0
+  mkdir -p "$LAB"
+  ( exec 7>"$LAB/claim"; flock -n 7 ) || die "a test is using the lab; ROLLBOOK_LAB_DIR names a place for another"
+}
+
 hosts() { ls "$LIVE/hosts" 2>/dev/null | sort -V; }
 address() { cat "$LIVE/hosts/$1/address"; }
 
