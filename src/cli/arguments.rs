@@ -2,7 +2,7 @@
 
 use super::exec::{flags, words};
 use super::exit::{Exit, Failure};
-use super::{check, completions, plan, run, schema, topology};
+use super::{check, completions, doctor, plan, resolve, resume, run, runs, schema, stop, topology, why};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -66,6 +66,18 @@ pub enum Command {
     Run(run::Options),
     /// Run one command for each node, as cstarpar does
     Exec(Box<flags::Flags>),
+    /// Can every host be worked on, and would a run begin now? Changes nothing
+    Doctor(doctor::Options),
+    /// Go on with a run that stopped, failed or was interrupted
+    Resume(resume::Options),
+    /// Let a run open no further host
+    Stop(stop::Options),
+    /// Say what became of a host that failed or is in doubt
+    Resolve(resolve::Options),
+    /// What ran, what is running, what happened
+    Runs(runs::Options),
+    /// Why a host is not running now, or comes in its wave
+    Why(why::Options),
     /// Show what the cluster is: hosts, keyspaces, who shares data with whom
     Topology(topology::Options),
     /// Print the JSON Schema of what rollbook reads or writes
@@ -135,6 +147,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     let signed: jiff::SignedDuration =
         text.parse().map_err(|_| format!("`{text}` is no duration; write one like `30s`, `10m` or `1h 30m`"))?;
     Duration::try_from(signed).map_err(|_| format!("`{text}` is negative"))
+}
+
+/// An age: days too, which a duration of a run never has.
+pub fn age(text: &str) -> Result<Duration, String> {
+    match text.strip_suffix('d').map(str::parse::<u32>) {
+        Some(Ok(days)) => Ok(Duration::from_secs(u64::from(days) * 24 * 3600)),
+        _ => duration(text),
+    }
 }
 
 #[cfg(test)]

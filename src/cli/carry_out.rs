@@ -10,11 +10,11 @@ use crate::display::{Lines, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;
 use crate::execute::signals;
-use crate::job::event::{Event, Outcome, Resolution, Stop};
+use crate::job::event::{Outcome, Resolution, Stop};
 use crate::job::model::Job;
 use crate::job::rules::Rules;
 use crate::plan::model::{PlanFile, TargetIx};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,11 +85,11 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
     if let Some(sandbox) = cluster.sandbox.as_mut().filter(|_| matches!(outcome, Outcome::Succeeded)) {
         sandbox.let_go();
     }
-    Ok(exit_of(outcome, &job, &events))
+    Ok(exit_of(outcome, &job))
 }
 
 /// The exit code of a run's end.
-pub fn exit_of(outcome: Outcome, job: &Job, _events: &[Event]) -> Exit {
+pub fn exit_of(outcome: Outcome, job: &Job) -> Exit {
     match outcome {
         Outcome::Succeeded => Exit::Done,
         Outcome::Failed => Exit::HostFailed,
@@ -106,15 +106,9 @@ pub fn exit_of(outcome: Outcome, job: &Job, _events: &[Event]) -> Exit {
 
 /// What kept a run from being carried out, as an exit code.
 pub fn not_carried_out(error: EngineError) -> Failure {
-    let exit = match &error {
-        EngineError::Store(StoreError::Held(_) | StoreError::Running { .. }) => Exit::Locked,
-        EngineError::Store(_) => Exit::Unreachable,
-        EngineError::Journal(_) => Exit::BadFile,
-        EngineError::AtALoss(_) => Exit::Unexpected,
-    };
-    let help = match &error {
-        EngineError::Store(store) => store.help(),
-        _ => None,
-    };
-    Failure { help, ..Failure::new(exit, error.to_string()) }
+    match error {
+        EngineError::Store(store) => unusable(store),
+        EngineError::Journal(_) => Failure::new(Exit::BadFile, error.to_string()),
+        EngineError::AtALoss(_) => Failure::new(Exit::Unexpected, error.to_string()),
+    }
 }

@@ -58,7 +58,13 @@ impl Context {
 
 /// The store cannot be used now: try again, or look at the disk.
 pub fn unusable(error: StoreError) -> Failure {
-    Failure::new(Exit::Unreachable, error.to_string())
+    let exit = match &error {
+        StoreError::NoSuchRun(_) | StoreError::Ambiguous { .. } | StoreError::Taken(_) => Exit::Usage,
+        StoreError::Held(_) | StoreError::Running { .. } => Exit::Locked,
+        StoreError::Unreadable { .. } => Exit::BadFile,
+        _ => Exit::Unreachable,
+    };
+    Failure { help: error.help(), ..Failure::new(exit, error.to_string()) }
 }
 
 /// Milliseconds since the Unix epoch.
@@ -69,6 +75,17 @@ pub fn now() -> Ms {
 /// Who is at work, for journals and leases: `user@machine`.
 pub fn who() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = user.unwrap_or_else(|| name_of(rustix::process::getuid().as_raw()));
     format!("{user}@{}", crate::store::owner::machine_name())
+}
+
+/// Services and cron jobs have no USER: the name is looked up where it is written.
+fn name_of(uid: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("uid-{uid}"))
 }

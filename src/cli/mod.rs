@@ -9,15 +9,22 @@ pub mod check;
 mod cluster;
 mod completions;
 mod context;
+mod doctor;
+mod earlier_run;
 pub mod exec;
 pub mod exit;
 mod plan;
 mod planning;
 mod playbook_file;
+mod resolve;
+mod resume;
 mod run;
+mod runs;
 mod saved_plan;
 pub mod schema;
+mod stop;
 mod topology;
+mod why;
 
 use arguments::{Arguments, Command};
 use context::Context;
@@ -46,6 +53,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Schema(options) => schema::run(options),
         Command::Plan(options) => plan::run(&context, options),
         Command::Run(options) => run::run(&context, options),
+        Command::Doctor(options) => doctor::run(&context, options),
+        Command::Resume(options) => resume::run(&context, options),
+        Command::Stop(options) => stop::run(&context, options),
+        Command::Resolve(options) => resolve::run(&context, options),
+        Command::Runs(options) => runs::run(&context, options),
+        Command::Why(options) => why::run(&context, options),
         Command::Topology(options) => topology::run(&context, options),
     }
 }

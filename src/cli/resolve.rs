@@ -1,0 +1,56 @@
+//! `rollbook resolve`: a person says what became of a host that failed or is in doubt.
+
+use super::context::{Context, now, unusable, who};
+use super::earlier_run::{Earlier, target};
+use super::exit::{Exit, Failure};
+use crate::job::apply::apply;
+use crate::job::event::{Event, HostEvent, Resolution, What};
+use crate::job::model::Phase;
+use clap::{Args, ValueEnum};
+
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The run: `last`, its id, or as much of it as is unique
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// The host: its address or host id
+    #[arg(value_name = "HOST")]
+    host: String,
+    /// done: the step happened, its gate is still to pass; failed: it counts as failed; retry: run it again
+    #[arg(long = "as", value_name = "HOW")]
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum How {
+    Done,
+    Failed,
+    Retry,
+}
+
+pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
+    let mut earlier = Earlier::find(context, &options.run)?;
+    earlier.must_be_idle()?;
+    let host = target(&earlier.file.plan, &options.host)?;
+    if !matches!(earlier.job.hosts[host].phase, Phase::Failed { .. } | Phase::Lost { .. }) {
+        let message = format!("`{}` neither failed nor is in doubt: there is nothing to settle", options.host);
+        let help = format!("`rollbook why {} {}` tells where it stands", earlier.short(), options.host);
+        return Err(Failure::new(Exit::Usage, message).help(help).into());
+    }
+    let how = match options.how {
+        How::Done => Resolution::Done,
+        How::Failed => Resolution::Failed,
+        How::Retry => Resolution::Retry,
+    };
+    let event = Event { at: now(), what: What::Host { host, event: HostEvent::Resolved { how, by: who() } } };
+    apply(&earlier.file.plan, &mut earlier.job, &event)
+        .map_err(|error| Failure::new(Exit::Usage, format!("that cannot be said of `{}`: {error}", options.host)))?;
+    let (store, run) = (&earlier.store, &earlier.row.id);
+    // Taken up for the one event, so that nobody resumes it meanwhile.
+    store.take_up(run).map_err(unusable)?;
+    let written = store.append(run, std::slice::from_ref(&event));
+    store.let_go(run).map_err(unusable)?;
+    written.map_err(unusable)?;
+    context.say(format_args!("{} is settled; next: rollbook resume {}", options.host, earlier.short()));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,128 @@
+//! `rollbook runs`: what ran, what is running, what happened.
+
+mod clean;
+mod watch;
+
+use super::context::{Context, unusable};
+use super::earlier_run::Earlier;
+use super::exit::Exit;
+use crate::display::{stamp, summary};
+use crate::job::event::Outcome;
+use crate::store::{RunRow, RunState, short};
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::{Table, presets};
+use std::io::Write;
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The table of hosts of one run, or its events
+    Show(Show),
+    /// Follow a run until it ends
+    Watch(watch::Options),
+    /// Forget finished runs, their journals and outputs
+    Clean(clean::Options),
+}
+
+#[derive(Args, Debug)]
+struct Show {
+    /// The run: `last`, its id, or as much of it as is unique
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Every event of its journal, one JSON object a line
+    #[arg(long)]
+    events: bool,
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "events")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
+    match &options.what {
+        None => list(context, options.format),
+        Some(What::Show(options)) => show(context, options),
+        Some(What::Watch(options)) => watch::run(context, options),
+        Some(What::Clean(options)) => clean::run(context, options),
+    }
+}
+
+fn list(context: &Context, format: Format) -> anyhow::Result<Exit> {
+    let rows = context.store()?.runs().map_err(unusable)?;
+    let mut stdout = std::io::stdout();
+    if format == Format::Json {
+        writeln!(stdout, "{}", serde_json::to_string_pretty(&rows)?)?;
+        return Ok(Exit::Done);
+    }
+    if rows.is_empty() {
+        context.say("no run yet; `rollbook run playbooks/rolling-reboot.yaml --sandbox` makes one");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["run", "what", "cluster", "made", "state", "by", "reason"]);
+    for row in &rows {
+        let reason = row.reason.as_deref().unwrap_or_default();
+        table.add_row([short(&row.id), &row.name, &row.cluster, &stamp(row.created), state(row), &row.by, reason]);
+    }
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    Ok(Exit::Done)
+}
+
+/// In one or two words.
+fn state(row: &RunRow) -> &'static str {
+    if row.interrupted() {
+        return "interrupted";
+    }
+    match row.state {
+        RunState::Planned => "planned",
+        RunState::Running => "running",
+        RunState::Stopping => "stopping",
+        RunState::Ended(outcome) => match outcome {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Failed => "failed",
+            Outcome::Stopped => "stopped",
+            Outcome::Refused => "refused",
+            Outcome::Stale => "stale",
+            Outcome::InDoubt => "in doubt",
+            Outcome::Killed => "killed",
+        },
+    }
+}
+
+fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
+    let earlier = Earlier::find(context, &options.run)?;
+    let mut stdout = std::io::stdout();
+    if options.events {
+        for event in &earlier.events {
+            writeln!(stdout, "{}", serde_json::to_string(event)?)?;
+        }
+        return Ok(Exit::Done);
+    }
+    if options.format == Format::Json {
+        let shown = serde_json::json!({ "run": earlier.row, "plan": *earlier.file, "events": earlier.events });
+        writeln!(stdout, "{}", serde_json::to_string_pretty(&shown)?)?;
+        return Ok(Exit::Done);
+    }
+    let row = &earlier.row;
+    writeln!(stdout, "run {}: {} on cluster {}, {}", row.id, row.name, row.cluster, state(row))?;
+    writeln!(stdout, "made {} by {}, plan {}", stamp(row.created), row.by, row.plan_hash)?;
+    if let Some(reason) = &row.reason {
+        writeln!(stdout, "because: {reason}")?;
+    }
+    writeln!(stdout, "outputs in {}\n", earlier.store.run_folder(&row.id).display())?;
+    stdout.write_all(summary(&earlier.file.plan, &earlier.job, &earlier.events, earlier.short()).as_bytes())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,112 @@
+//! `rollbook why`: why this host is not running now, or comes in this wave.
+
+use super::context::Context;
+use super::context::now;
+use super::earlier_run::{Earlier, target};
+use super::exit::{Exit, Failure};
+use super::{playbook_file, saved_plan};
+use crate::display::sentence;
+use crate::job::event::{HostEvent, What};
+use crate::job::heard::View;
+use crate::job::model::Phase;
+use crate::job::rules::{Frame, Rules};
+use crate::job::waiting;
+use crate::plan::conflict::Conflicts;
+use crate::plan::model::{PlanFile, TargetIx};
+use clap::Args;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+#[derive(Args, Debug)]
+pub struct Options {
+    /// A run (`last`, its id, a part of it), or a saved plan
+    #[arg(value_name = "RUN|PLAN")]
+    of: String,
+    /// The host: its address or host id
+    #[arg(value_name = "HOST")]
+    host: String,
+}
+
+pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
+    let path = Path::new(&options.of);
+    let text = if path.is_file() { of_plan(path, &options.host)? } else { of_run(context, options)? };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn of_plan(path: &Path, host: &str) -> anyhow::Result<String> {
+    let bytes = playbook_file::bytes(path)?;
+    if !saved_plan::is_one(&bytes) {
+        return Err(Failure::new(Exit::BadFile, format!("`{}` is no saved plan", path.display()))
+            .help("save one: `rollbook plan PLAYBOOK … --out plan.json`")
+            .into());
+    }
+    let file = saved_plan::read(path, &bytes)?;
+    let target = target(&file.plan, host)?;
+    Ok(wave(&file, target) + &neighbours(&file, target))
+}
+
+fn wave(file: &PlanFile, target: TargetIx) -> String {
+    let place = file.estimate.waves.iter().enumerate().find_map(|(number, wave)| {
+        let host = wave.hosts.iter().find(|host| host.target == target)?;
+        Some((number + 1, host))
+    });
+    let address = file.plan.nodes[file.plan.hosts[target].node].address;
+    match place {
+        Some((number, host)) => {
+            let why = host.because.as_deref().unwrap_or("nothing keeps it from being among the first");
+            format!("{address} comes in wave {number} of {}: {why}\n", file.estimate.waves.len())
+        }
+        None => format!("{address} stands in no wave\n"),
+    }
+}
+
+/// With whom it may never be out, and why.
+fn neighbours(file: &PlanFile, target: TargetIx) -> String {
+    let node = file.plan.hosts[target].node;
+    let conflicts = Conflicts::of(&file.plan);
+    let others = conflicts.neighbours(node);
+    let mut text = format!("it shares data with {} nodes:\n", others.len());
+    for other in others {
+        let _ = writeln!(text, "  {}", conflicts.why(node, *other));
+    }
+    text
+}
+
+fn of_run(context: &Context, options: &Options) -> anyhow::Result<String> {
+    let earlier = Earlier::find(context, &options.of)?;
+    let plan = &earlier.file.plan;
+    let host = target(plan, &options.host)?;
+    let frame = Frame::new(plan, Rules::default());
+    let mut text = match &earlier.job.hosts[host].phase {
+        Phase::Waiting if earlier.row.alive() => {
+            let wait = waiting::turn(&frame, &earlier.job, &View::default(), host, now());
+            format!("{} waits for its turn: {}\n", options.host, wait.what)
+        }
+        Phase::Waiting => format!("{} was not begun: nobody works on this run now\n", options.host),
+        Phase::Working(work) => {
+            let name = plan.steps.get(work.step).map_or("the end of its chain", |step| step.name.as_str());
+            let now = if earlier.row.alive() { "is in work" } else { "was left" };
+            format!("{} {now} at {name}\n", options.host)
+        }
+        Phase::Settling { .. } => format!("{} is through its chain and in its grace\n", options.host),
+        Phase::Done => format!("{} is done\n", options.host),
+        Phase::Failed { because, .. } => format!("{} failed: {because}\n", options.host),
+        Phase::Lost { because, .. } => format!("{} is in doubt: {because}\n", options.host),
+        Phase::Skipped { because } => format!("{} was skipped: {because}\n", options.host),
+    };
+    if earlier.job.hosts[host].out() && !earlier.job.hosts[host].in_work() {
+        text += "it counts as out until its gate passes\n";
+    }
+    text += &wave(&earlier.file, host);
+    let of_host = |what: &What| match what {
+        What::Host { event: HostEvent::Baseline(_), .. } => false,
+        What::Host { host: of, .. } | What::Step { host: of, .. } => *of == host,
+        What::Run(_) | What::Setup { .. } => false,
+    };
+    for event in earlier.events.iter().filter(|event| of_host(&event.what)) {
+        let _ = writeln!(text, "  {} {}", crate::display::stamp(event.at), sentence(plan, event));
+    }
+    Ok(text)
+}
