@@ -49,10 +49,6 @@ impl Simulated {
     pub fn let_go(&mut self) {
         self.keep = false;
     }
-
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
 }
 
 impl Drop for Simulated {

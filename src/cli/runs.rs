@@ -71,7 +71,7 @@ fn list(context: &Context, format: Format) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["run", "what", "cluster", "made", "state", "by", "reason"]);
     for row in &rows {
         let reason = row.reason.as_deref().unwrap_or_default();
