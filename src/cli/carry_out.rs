@@ -10,9 +10,10 @@ use crate::display::{Lines, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;
 use crate::execute::signals;
-use crate::job::event::{Outcome, Resolution, Stop};
+use crate::job::event::{Outcome, Question, Resolution, Stop};
 use crate::job::model::Job;
 use crate::job::rules::Rules;
+use crate::job::view::{Answer, Input};
 use crate::plan::model::{PlanFile, TargetIx};
 use crate::store::Store;
 use std::io::Write;
@@ -58,6 +59,11 @@ pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Clus
 pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> anyhow::Result<Exit> {
     let (tx, rx) = unbounded_channel();
     signals::listen(tx.clone())?;
+    if let Some((at, shape)) = cluster.seen.take() {
+        let (answer, question) = (Answer::Shape(Arc::new(shape)), Question::Shape);
+        // our own receiver lives as long as we do
+        let _ = tx.send(Input::Answered { node: 0, question, answer, asked: at, at });
+    }
     let volume = match (context.quiet, context.verbose) {
         (true, _) => Volume::Quiet,
         (false, 0) => Volume::Normal,

@@ -4,13 +4,16 @@ use super::arguments::Where;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::discover::{self, AccessWords, DiscoverError, Discovered};
+use crate::job::event::Ms;
+use crate::job::view::Shape;
 use crate::playbook::model::Access;
 use crate::playbook::template::Params;
-use crate::sandbox::{self, Sandbox, Shape};
+use crate::sandbox::{self, Sandbox};
 use crate::topology::model::Topology;
 use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A sandbox lives fast: it is polled every second instead of every five.
@@ -23,6 +26,8 @@ pub struct Cluster {
     /// Set over this process's own environment for everything that is started.
     pub env: BTreeMap<String, String>,
     pub sandbox: Option<Simulated>,
+    /// What this command has already read: a run need not read ring and replication once more.
+    pub seen: OnceLock<(Ms, Shape)>,
 }
 
 /// A sandbox of ours: its folder goes when this value does, unless a run still needs it.
@@ -77,7 +82,7 @@ impl Cluster {
                 )
                 .into());
         }
-        Ok(Cluster { seeds: seeds.to_vec(), env: BTreeMap::new(), sandbox: None })
+        Ok(Cluster { seeds: seeds.to_vec(), env: BTreeMap::new(), sandbox: None, seen: OnceLock::new() })
     }
 
     /// A new sandbox below the home folder.
@@ -86,7 +91,7 @@ impl Cluster {
             return Err(Failure::new(Exit::Usage, format!("a sandbox has 1 to 200 hosts, not {hosts}")).into());
         }
         let dir = context.home()?.join("sandboxes").join(uuid::Uuid::now_v7().to_string());
-        let made = sandbox::create(&dir, &Shape::of(hosts as usize));
+        let made = sandbox::create(&dir, &sandbox::Shape::of(hosts as usize));
         let simulated = Simulated { dir, keep: false };
         let made = made.context("cannot make a sandbox")?;
         context.say(format_args!(
@@ -101,14 +106,14 @@ impl Cluster {
     pub fn of_run(run_folder: &Path, seeds: Vec<String>) -> anyhow::Result<Cluster> {
         let link = run_folder.join("sandbox");
         let Ok(dir) = std::fs::read_link(&link) else {
-            return Ok(Cluster { seeds, env: BTreeMap::new(), sandbox: None });
+            return Ok(Cluster { seeds, env: BTreeMap::new(), sandbox: None, seen: OnceLock::new() });
         };
         let opened = sandbox::open(&dir).context("the sandbox of this run is gone")?;
         Ok(Cluster::inside(&opened, Simulated { dir, keep: true }))
     }
 
     fn inside(sandbox: &Sandbox, simulated: Simulated) -> Cluster {
-        Cluster { seeds: vec![sandbox.seed()], env: sandbox.env(), sandbox: Some(simulated) }
+        Cluster { seeds: vec![sandbox.seed()], env: sandbox.env(), sandbox: Some(simulated), seen: OnceLock::new() }
     }
 
     /// Asks what the cluster is, and says what a person should know.
@@ -124,6 +129,9 @@ impl Cluster {
         for note in &discovered.notes {
             context.say(format_args!("warning: {note}"));
         }
+        let shape = Shape { topology: discovered.topology.clone(), schema_ids: discovered.schema_ids.clone() };
+        // the first reading stays: it is what the plan was made from, or compared with
+        let _ = self.seen.set((crate::ask::now(), shape));
         Ok(discovered)
     }
 }

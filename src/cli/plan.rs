@@ -38,6 +38,8 @@ pub struct Options {
 enum Format {
     Text,
     Json,
+    /// For a pull request
+    Markdown,
 }
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
@@ -50,8 +52,12 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let topology = asked.topology(context, &loaded, &params)?;
     let sealed = planning::plan(context, &loaded, &params, &options.choice, &topology, asked.simulated())?;
     let text = match options.format {
-        Format::Text => planning::text(&sealed),
+        Format::Text => {
+            let saved = options.out.as_ref().map(|path| path.display().to_string());
+            crate::report::plan_text(&sealed, saved.as_deref())
+        }
         Format::Json => file::write(&sealed),
+        Format::Markdown => crate::report::plan_markdown(&sealed),
     };
     std::io::stdout().write_all(text.as_bytes())?;
     if let Some(path) = &options.out {

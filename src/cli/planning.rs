@@ -171,10 +171,5 @@ impl Asked {
 
 /// Waves for the eye.
 pub fn text(file: &PlanFile) -> String {
-    let mut out = format!("{} on cluster {}\n", file.plan.name, file.plan.cluster);
-    for (number, wave) in file.estimate.waves.iter().enumerate() {
-        let hosts: Vec<String> = wave.hosts.iter().map(|host| host.address.to_string()).collect();
-        out += &format!("  {:>4}  {}\n", number + 1, hosts.join(" · "));
-    }
-    out
+    crate::report::plan_text(file, None)
 }

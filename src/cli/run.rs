@@ -71,7 +71,7 @@ fn run_saved(context: &Context, options: &Options, bytes: &[u8]) -> anyhow::Resu
         None => {
             let known = file.plan.nodes.iter().map(|node| node.address.to_string());
             let seeds = options.on.seed_host.iter().cloned().chain(known).collect();
-            Cluster { seeds, env: Default::default(), sandbox: None }
+            Cluster { seeds, env: Default::default(), sandbox: None, seen: Default::default() }
         }
     };
     super::block_on(async {

@@ -31,12 +31,23 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// Why this node is held back, as a sentence.
     pub fn words(&self, frame: &Frame, node: NodeIx) -> String {
         match self {
             Hold::Slots(limit) => format!("`max-hosts` {limit}: every slot is taken"),
             Hold::Datacenter(name) => format!("data centre {name} comes first"),
             Hold::Rack(name) => format!("rack {name} is finished before the next opens"),
             Hold::Conflict(other) => frame.conflicts.why(node, *other),
+        }
+    }
+
+    /// What it waits for: follows "waits for".
+    pub fn awaited(&self, frame: &Frame, node: NodeIx) -> String {
+        match self {
+            Hold::Slots(limit) => format!("a free slot (`max-hosts` {limit})"),
+            Hold::Datacenter(name) => format!("data centre {name}, which comes first"),
+            Hold::Rack(name) => format!("the rest of rack {name}, which is finished before the next opens"),
+            Hold::Conflict(other) => format!("{}: {}", frame.address(*other), frame.conflicts.why(node, *other)),
         }
     }
 }

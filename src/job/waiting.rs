@@ -51,17 +51,19 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
     let node = frame.plan.hosts[host].node;
     let mut asked = vec![];
     let what = match Round::new(frame, job).hold(host) {
-        Some(hold) => hold.words(frame, node),
+        Some(hold) => hold.awaited(frame, node),
         None => match takeout::judge(frame, job, view, node, now) {
-            Takeout::Ready(_) => "it may open".into(),
+            Takeout::Ready(_) => "nothing: it may open".into(),
             Takeout::Open(needs) => {
                 asked = Vec::from_iter(needs.iter().map(|need| need.asked.0).collect::<BTreeSet<_>>());
                 "answers of its neighbours and observers".into()
             }
-            Takeout::Blocked { why, .. } => why,
+            Takeout::Blocked { why, .. } => format!("this to change: {why}"),
         },
     };
-    let deadline = Some(job.progress_at + frame.plan.blocked_timeout_ms);
+    // while somebody works, nobody gives up
+    let idle = !job.hosts.iter().any(|host| host.in_work());
+    let deadline = idle.then_some(job.progress_at + frame.plan.blocked_timeout_ms);
     Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline }
 }
 

@@ -72,7 +72,12 @@ async fn clusters(context: &Context, flags: &Flags, access: &Access) -> anyhow::
         match discover::discover(&words, std::slice::from_ref(seed), Default::default()).await {
             Ok(found) if clusters.iter().any(|(_, known)| same(known, &found)) => {}
             Ok(found) => {
-                let cluster = Cluster { seeds: vec![seed.clone()], env: Default::default(), sandbox: None };
+                let cluster = Cluster {
+                    seeds: vec![seed.clone()],
+                    env: Default::default(),
+                    sandbox: None,
+                    seen: Default::default(),
+                };
                 clusters.push((cluster, found));
             }
             Err(error @ discover::DiscoverError::NoSeed(_)) => silent.push((seed, error)),
