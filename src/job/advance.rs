@@ -58,6 +58,11 @@ impl At<'_> {
         desk.frame.plan.steps[self.work.step].timeout_ms
     }
 
+    /// When a wait ends: counted anew when the run is taken up again, because nobody asked meanwhile.
+    fn patience(&self, desk: &Desk) -> Ms {
+        self.work.started.max(desk.job.session_at) + self.timeout(desk)
+    }
+
     fn task(&self) -> Task {
         Task::Step { host: self.host, step: self.work.step, attempt: self.work.attempt }
     }
@@ -159,7 +164,7 @@ impl At<'_> {
         }
         let Some(terms) = gate::terms(desk.frame, desk.job, self.host) else { return };
         let state = gate::current(desk.view, self.host, terms);
-        let deadline = self.work.started + self.timeout(desk);
+        let deadline = self.patience(desk);
         if state.held >= terms.stable {
             return self.passed(desk, &format!("{}; {} times in a row", state.verdict, state.held));
         }
@@ -194,7 +199,7 @@ impl At<'_> {
         if desk.frame.calm {
             return self.passed(desk, "not asked");
         }
-        let deadline = self.work.started + self.timeout(desk);
+        let deadline = self.patience(desk);
         let (needs, why) = match self.proof(desk, self.work.since) {
             Proof::Yes(proof) => return self.passed(desk, &proof),
             Proof::No { why, needs } => (needs, why),

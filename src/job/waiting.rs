@@ -88,6 +88,6 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
         (Stage::Probing { .. } | Stage::Probed { .. }, _) => format!("the probe of `{}`", step.name),
         (Stage::Ready | Stage::Again, _) => format!("the gate before `{}`", step.name),
     };
-    let deadline = Some(work.started + step.timeout_ms);
+    let deadline = Some(work.started.max(job.session_at) + step.timeout_ms);
     Some(Waiting { host: Some(host), step: Some(work.step), what, asked: vec![], since: work.started, deadline })
 }

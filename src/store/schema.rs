@@ -55,12 +55,20 @@ pub(super) fn open(home: &Path) -> Result<Connection, StoreError> {
     // SQLite would make it readable by others; its journal files take their mode from it.
     private_file(OpenOptions::new().write(true).create(true).truncate(false), &path)
         .map_err(|error| StoreError::files(&path, error))?;
+    // One at a time: SQLite answers `database is locked` at once to two who turn a new file to WAL together.
+    let turn = home.join("opening.lock");
+    let turn = private_file(OpenOptions::new().write(true).create(true).truncate(false), &turn)
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|error| StoreError::files(&turn, error))?;
     let failed = |error| StoreError::database(home, error);
     let mut db = Connection::open(&path).map_err(failed)?;
     settings(&db).map_err(failed)?;
     match migrate(&mut db).map_err(failed)? {
         Some(found) => Err(StoreError::Newer { path, found, known: FORMS.len() as i64 }),
-        None => Ok(db),
+        None => {
+            drop(turn);
+            Ok(db)
+        }
     }
 }
 
