@@ -15,7 +15,7 @@ use crate::job::model::Job;
 use crate::job::rules::Rules;
 use crate::job::view::{Answer, Input};
 use crate::plan::model::{PlanFile, TargetIx};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct Work {
     pub run: String,
     pub file: Arc<PlanFile>,
     pub reason: Option<String>,
+    /// Made for this: nothing of it was carried out before.
+    pub new: bool,
     pub settle: Vec<(TargetIx, Resolution)>,
 }
 
@@ -84,7 +86,15 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         tx,
         rx,
     };
-    let (outcome, job) = engine::run(work.file.clone(), ctx).await.map_err(not_carried_out)?;
+    let ended = engine::run(work.file.clone(), ctx).await;
+    if let (Err(EngineError::Store(StoreError::Held(_))), true) = (&ended, work.new) {
+        // It never was a run: `last` must not mean it.
+        work.store.withdraw(&work.run).map_err(unusable)?;
+        if let Some(sandbox) = &mut cluster.sandbox {
+            sandbox.let_go();
+        }
+    }
+    let (outcome, job) = ended.map_err(not_carried_out)?;
     let (_, events) = work.store.load(&work.run).map_err(unusable)?;
     let words = crate::store::short(&work.run);
     std::io::stdout().write_all(summary(&work.file.plan, &job, &events, words).as_bytes())?;

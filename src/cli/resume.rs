@@ -48,7 +48,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let mut cluster = Cluster::of_run(&folder, Vec::new())?;
     context.say(format_args!("run {} goes on; outputs in {}", earlier.row.id, folder.display()));
     let reason = earlier.row.reason.clone();
-    let work = Work { store: earlier.store, run: earlier.row.id, file: earlier.file, reason, settle };
+    let work = Work { store: earlier.store, run: earlier.row.id, file: earlier.file, reason, new: false, settle };
     super::block_on(carry_out::carry_out(context, work, &mut cluster))
 }
 

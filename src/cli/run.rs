@@ -116,6 +116,6 @@ pub async fn begin_and_carry_out(context: &Context, begin: Begin, cluster: &mut 
     if let Some(sandbox) = &mut cluster.sandbox {
         sandbox.keep_for(&store.run_folder(&run))?;
     }
-    let work = Work { store, run, file: Arc::new(file), reason, settle: Vec::new() };
+    let work = Work { store, run, file: Arc::new(file), reason, new: true, settle: Vec::new() };
     carry_out::carry_out(context, work, cluster).await
 }

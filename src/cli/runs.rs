@@ -63,6 +63,7 @@ fn list(context: &Context, format: Format) -> anyhow::Result<Exit> {
     let rows = context.store()?.runs().map_err(unusable)?;
     let mut stdout = std::io::stdout();
     if format == Format::Json {
+        let rows = rows.iter().map(json).collect::<anyhow::Result<Vec<_>>>()?;
         writeln!(stdout, "{}", serde_json::to_string_pretty(&rows)?)?;
         return Ok(Exit::Done);
     }
@@ -79,6 +80,13 @@ fn list(context: &Context, format: Format) -> anyhow::Result<Exit> {
     }
     writeln!(stdout, "{}", table.trim_fmt())?;
     Ok(Exit::Done)
+}
+
+/// With the state as the table has it: `interrupted` stands in no row of the store.
+fn json(row: &RunRow) -> anyhow::Result<serde_json::Value> {
+    let mut value = serde_json::to_value(row)?;
+    value["state"] = state(row).into();
+    Ok(value)
 }
 
 /// In one or two words.
@@ -112,7 +120,7 @@ fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if options.format == Format::Json {
-        let shown = serde_json::json!({ "run": earlier.row, "plan": *earlier.file, "events": earlier.events });
+        let shown = serde_json::json!({ "run": json(&earlier.row)?, "plan": *earlier.file, "events": earlier.events });
         writeln!(stdout, "{}", serde_json::to_string_pretty(&shown)?)?;
         return Ok(Exit::Done);
     }

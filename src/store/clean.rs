@@ -1,6 +1,6 @@
 //! Forgetting runs.
 
-use super::{RunRow, Store, StoreError, attempt};
+use super::{RunRow, RunState, Store, StoreError, attempt};
 use crate::job::event::Ms;
 
 /// What `clean` did.
@@ -47,6 +47,18 @@ impl Store {
             false if !run.state.final_state() && !resumable => Some("it can be resumed"),
             false => None,
         })
+    }
+
+    /// Forgets a run that never began, because another holds its hosts.
+    ///
+    /// # Errors
+    /// When it began after all, or the store or its folder cannot be written.
+    pub fn withdraw(&self, run: &str) -> Result<(), StoreError> {
+        match self.find(run)? {
+            Some(row) if row.state == RunState::Planned && !row.alive() => self.forget(run),
+            Some(_) => Err(StoreError::Taken(run.to_owned())),
+            None => Ok(()),
+        }
     }
 
     fn forget(&self, run: &str) -> Result<(), StoreError> {

@@ -1,5 +1,8 @@
 //! One integration binary: one module a subject.
 
+mod cli;
+mod cli_run;
+mod desk;
 mod engine;
 mod playbook;
 mod process;

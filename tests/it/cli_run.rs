@@ -1,0 +1,202 @@
+//! Whole runs with the real program: stopped and resumed, failed and settled, stale, locked, interrupted.
+
+use crate::desk::{Desk, REBOOT, expect, find};
+use rollbook::sandbox::{Fate, Fault, Shape, judge};
+use std::time::Duration;
+
+/// A command that fails on one host, and takes nothing down.
+const FAILS_ON_12: &str = "
+rollbook: 1
+name: fails-on-12
+steps:
+  - run:
+    script: 'test -e \"$MEND\" || test \"$ROLLBOOK_ADDRESS\" != 10.10.0.12'
+    env: { MEND: MENDED }
+    takes-down: nothing
+";
+
+fn three() -> Desk {
+    Desk::beside(&Shape { speed: 3.0, ..Shape::of(3) })
+}
+
+#[test]
+fn a_rolling_reboot_of_a_sandbox_ends_with_every_host_done() {
+    let desk = Desk::new();
+    let playbook = "playbooks/rolling-reboot.yaml";
+    let said = expect(desk.rollbook(&["run", playbook, "--sandbox=6", "--yes", "--reason", "a test"]), 0, &[]);
+    assert!(said.out.contains("6 hosts: 6 done"), "{}", said.out);
+    assert!(said.err.contains("another boot id"), "{}", said.err);
+    // Nobody needs the sandbox of a run that is done.
+    assert_eq!(find(&desk.home().join("sandboxes"), "hosts.tsv").len(), 0);
+    assert_eq!(find(&desk.home(), "plan.json").len(), 1);
+    assert_eq!(find(&desk.home().join("runs"), "status").len(), 18, "three commands on each of six hosts");
+    expect(desk.rollbook(&["runs"]), 0, &["rolling-reboot", "succeeded", "a test"]);
+    let json = expect(desk.rollbook(&["runs", "--format", "json"]), 0, &[]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json.out).unwrap()[0]["reason"], "a test");
+    expect(desk.rollbook(&["runs", "show", "last"]), 0, &["6 done", "because: a test"]);
+    let events = expect(desk.rollbook(&["runs", "show", "last", "--events"]), 0, &[]);
+    assert!(events.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    expect(desk.rollbook(&["runs", "watch", "last"]), 0, &["every host is done"]);
+    expect(desk.rollbook(&["resume", "last"]), 0, &["nothing left to do"]);
+    expect(desk.rollbook(&["stop", "last"]), 64, &["nothing to stop"]);
+    expect(desk.rollbook(&["runs", "show", "nonesuch"]), 64, &["nonesuch"]);
+    expect(desk.rollbook(&["runs", "clean"]), 0, &[]);
+    expect(desk.rollbook(&["runs", "clean", "--older-than", "0s"]), 0, &["forgot"]);
+    expect(desk.rollbook(&["runs"]), 0, &["no run yet"]);
+}
+
+#[test]
+fn stopped_after_one_host_and_gone_on_with_on_the_same_sandbox() {
+    let desk = Desk::new();
+    let playbook = desk.file("p.yaml", REBOOT);
+    let said = desk.rollbook(&["run", &playbook, "--sandbox=3", "--yes", "--stop-after", "2"]);
+    expect(said, 4, &["2 done", "rollbook resume"]);
+    expect(desk.rollbook(&["why", "last", "10.10.0.13"]), 0, &["was not begun", "wave 3 of 3"]);
+    expect(desk.rollbook(&["why", "last", "10.10.0.99"]), 64, &["10.10.0.99"]);
+    expect(desk.rollbook(&["runs", "clean", "--older-than", "0s"]), 0, &["kept", "can be resumed"]);
+    expect(desk.rollbook(&["resume", "last"]), 0, &["3 done"]);
+    assert_eq!(find(&desk.home().join("sandboxes"), "hosts.tsv").len(), 0);
+}
+
+#[test]
+fn a_failed_host_stops_new_starts_and_three_ways_lead_out() {
+    let desk = three();
+    let mended = desk.path("mended");
+    let playbook = desk.file("p.yaml", &FAILS_ON_12.replace("MENDED", mended.to_str().unwrap()));
+    let run = || desk.on_cluster(&["run", &playbook, "--yes"]);
+    expect(run(), 3, &["10.10.0.12", "1 failed", "rollbook resume"]);
+    expect(desk.rollbook(&["why", "last", "10.10.0.12"]), 0, &["failed"]);
+    let refused = expect(desk.rollbook(&["resume", "last"]), 5, &["--retry-failed", "--skip 10.10.0.12", "--as done"]);
+    assert!(!refused.err.contains("outputs in"), "{refused:?}");
+    // It fails again.
+    expect(desk.rollbook(&["resume", "last", "--retry-failed"]), 3, &["10.10.0.12"]);
+    expect(desk.rollbook(&["resolve", "last", "10.10.0.11", "--as", "done"]), 64, &["nothing to settle"]);
+    // First way: mend it, and try again.
+    std::fs::write(&mended, "").unwrap();
+    expect(desk.rollbook(&["resume", "last", "--retry-failed"]), 0, &["3 done"]);
+    std::fs::remove_file(&mended).unwrap();
+    // Second: leave it.
+    expect(run(), 3, &[]);
+    expect(desk.rollbook(&["resume", "last", "--skip", "10.10.0.12"]), 0, &["2 done"]);
+    // Third: a person says that it is done.
+    expect(run(), 3, &[]);
+    expect(desk.rollbook(&["resolve", "last", "10.10.0.12", "--as", "done"]), 0, &["rollbook resume"]);
+    expect(desk.rollbook(&["resume", "last"]), 0, &["3 done"]);
+    // What a run has done is left out of the next.
+    expect(run(), 3, &[]);
+    let rest = desk.on_cluster(&["plan", &playbook, "--not-done-in", "last", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&rest.out).unwrap();
+    assert_eq!(json["plan"]["hosts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_saved_plan_is_run_as_it_is_or_not_at_all() {
+    let desk = three();
+    let playbook = desk.file("p.yaml", FAILS_ON_12.replace(" != ", " != x").as_str());
+    let plan = desk.path("plan.json");
+    let plan = plan.to_str().unwrap();
+    expect(desk.on_cluster(&["plan", &playbook, "--out", plan]), 0, &["saved to"]);
+    expect(desk.rollbook(&["why", plan, "10.10.0.12"]), 0, &["wave 2 of 3", "shares"]);
+    expect(desk.rollbook(&["run", plan, "--only", "10.10.0.11"]), 64, &["plan anew"]);
+    expect(desk.rollbook(&["run", plan]), 0, &["3 done"]);
+    // Edited by hand.
+    let text = std::fs::read_to_string(plan).unwrap();
+    let edited = desk.file("edited.json", &text.replacen("10.10.0.12", "10.10.0.13", 1));
+    expect(desk.rollbook(&["run", &edited]), 65, &["edited.json"]);
+    // Another playbook.
+    desk.file("p.yaml", &(FAILS_ON_12.to_owned() + "# changed\n"));
+    expect(desk.rollbook(&["run", plan]), 6, &["the playbook", "stale"]);
+    // Absent, it cannot be compared: a warning. And the cluster is another now.
+    std::fs::remove_file(desk.path("p.yaml")).unwrap();
+    let three = rollbook::topology::model::Factor { total: 2, transient: 0 };
+    let altered = rollbook::topology::model::Replication::Simple(three);
+    desk.lab().sandbox.inject(Fault::AlterKeyspace("orders".to_owned(), altered)).unwrap();
+    let stale = expect(desk.rollbook(&["run", plan]), 6, &["orders", "warning: the playbook"]);
+    assert!(stale.err.contains("rollbook plan"), "{}", stale.err);
+}
+
+#[test]
+fn a_second_run_on_a_host_is_locked_out_and_told_by_whom() {
+    let desk = three();
+    let playbook = desk.file("p.yaml", REBOOT);
+    let seed = desk.lab().sandbox.seed();
+    let words = ["run", &playbook, "--seed-host", &seed, "--yes", "--reason", "the first"];
+    let first = desk.start(&words);
+    desk.wait_for_event("opened");
+    let said = desk.on_cluster(&["run", &playbook, "--yes", "--only", "10.10.0.13"]);
+    expect(said, 7, &["held by run", "the first", "rollbook runs watch"]);
+    // The run that was refused is not kept: `last` is the one that runs.
+    let runs = expect(desk.rollbook(&["runs"]), 0, &["running", "the first"]);
+    assert_eq!(runs.out.lines().count(), 2, "{runs:?}");
+    let watch = desk.start(&["runs", "watch", "last"]);
+    // Stopped from outside: hosts in work finish their chain.
+    let running = running_run(&desk);
+    expect(desk.rollbook(&["resume", &running]), 7, &["being worked on"]);
+    expect(desk.rollbook(&["stop", &running]), 0, &["finish their whole chain"]);
+    let output = first.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
+    drop(watch.wait_with_output());
+    assert!(judge(desk.lab().sandbox.dir()).unwrap().is_empty());
+    // The hosts are free again.
+    expect(desk.rollbook(&["resume", &running]), 0, &["3 done"]);
+}
+
+fn running_run(desk: &Desk) -> String {
+    let said = desk.rollbook(&["runs", "--format", "json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap();
+    let running = rows.iter().find(|row| row["state"] == "running").unwrap_or_else(|| panic!("{said:?}"));
+    running["id"].as_str().unwrap().to_owned()
+}
+
+fn tell(child: &std::process::Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+#[test]
+fn the_first_ctrl_c_ends_gently_and_the_second_at_once_and_hosts_are_named() {
+    let desk = three();
+    let playbook = desk.file("p.yaml", REBOOT);
+    let seed = desk.lab().sandbox.seed();
+    let words = ["run", playbook.as_str(), "--seed-host", &seed, "--yes"];
+    let child = desk.start(&words);
+    desk.wait_for_event("opened");
+    tell(&child, rustix::process::Signal::INT);
+    let said: crate::sandbox::Said = child.wait_with_output().unwrap().into();
+    expect(said, 4, &["1 done", "rollbook resume"]);
+
+    desk.lab().sandbox.inject(Fault::on("h2", Fate::SlowStart(30.0))).unwrap();
+    let resume = desk.start(&["resume", "last"]);
+    desk.wait_for_event("\"step\":3,\"event\":\"started\"");
+    std::thread::sleep(Duration::from_millis(500));
+    let second = desk.start(&["resume", "last"]);
+    assert_eq!(second.wait_with_output().unwrap().status.code(), Some(7));
+    tell(&resume, rustix::process::Signal::INT);
+    std::thread::sleep(Duration::from_millis(300));
+    tell(&resume, rustix::process::Signal::INT);
+    let said: crate::sandbox::Said = resume.wait_with_output().unwrap().into();
+    expect(said, 130, &["10.10.0.12", "systemctl start cassandra"]);
+}
+
+#[test]
+fn the_doctor_tells_what_stands_in_the_way() {
+    let desk = three();
+    let playbook = desk.file("p.yaml", REBOOT);
+    expect(desk.on_cluster(&["doctor", &playbook]), 0, &["3 hosts in 3 waves", "the start checks hold"]);
+    let sandbox = &desk.lab().sandbox;
+    for (fate, told) in [
+        (Fate::SudoAsksPassword, "sudo"),
+        (Fate::NotEnabled, "does not start at boot"),
+        (Fate::SshAsksPassword, "10.10.0.13"),
+        (Fate::NodetoolMissing, "nodetool"),
+    ] {
+        let fault = Fault::on("h3", fate);
+        sandbox.inject(fault.clone()).unwrap();
+        let said = expect(desk.on_cluster(&["doctor", &playbook]), 5, &["10.10.0.13", told]);
+        assert!(said.err.contains("help: "), "{said:?}");
+        // A run is refused for the same reason, before it exists.
+        expect(desk.on_cluster(&["run", &playbook, "--yes"]), 5, &["10.10.0.13", told]);
+        sandbox.heal(&fault).unwrap();
+    }
+    expect(desk.rollbook(&["runs"]), 0, &["no run yet"]);
+}
