@@ -129,11 +129,18 @@ impl Cluster {
         for note in &discovered.notes {
             context.say(format_args!("warning: {note}"));
         }
-        let shape = Shape { topology: discovered.topology.clone(), schema_ids: discovered.schema_ids.clone() };
         // the first reading stays: it is what the plan was made from, or compared with
-        let _ = self.seen.set((crate::ask::now(), shape));
+        if let Some(seen) = already_seen(&discovered).into_inner() {
+            let _ = self.seen.set(seen);
+        }
         Ok(discovered)
     }
+}
+
+/// A reading that a run need not make once more.
+pub fn already_seen(found: &Discovered) -> OnceLock<(Ms, Shape)> {
+    let shape = Shape { topology: found.topology.clone(), schema_ids: found.schema_ids.clone() };
+    OnceLock::from((crate::ask::now(), shape))
 }
 
 /// A topology from a file.

@@ -47,7 +47,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let params = planning::params(context, &loaded, &options.choice)?;
     let asked = match &options.topology {
         Some(path) => Asked::snapshot(path)?,
-        None => Asked::Live(Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?),
+        None => Asked::Live(Box::new(Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?)),
     };
     let topology = asked.topology(context, &loaded, &params)?;
     let sealed = planning::plan(context, &loaded, &params, &options.choice, &topology, asked.simulated())?;

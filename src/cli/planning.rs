@@ -18,7 +18,7 @@ use crate::playbook::template::Params;
 use crate::topology::model::Topology;
 use anyhow::Context as _;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// What narrows or fills in a playbook.
 #[derive(Args, Clone, Debug, Default)]
@@ -144,7 +144,7 @@ fn done_in(context: &Context, word: &str, topology: &Topology) -> anyhow::Result
 
 /// Where a plan's cluster comes from.
 pub enum Asked {
-    Live(Cluster),
+    Live(Box<Cluster>),
     Snapshot(Box<Topology>),
 }
 
@@ -164,7 +164,7 @@ impl Asked {
         }
     }
 
-    pub fn snapshot(path: &PathBuf) -> anyhow::Result<Asked> {
+    pub fn snapshot(path: &Path) -> anyhow::Result<Asked> {
         Ok(Asked::Snapshot(Box::new(cluster::snapshot(path)?)))
     }
 }

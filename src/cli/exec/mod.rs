@@ -76,7 +76,7 @@ async fn clusters(context: &Context, flags: &Flags, access: &Access) -> anyhow::
                     seeds: vec![seed.clone()],
                     env: Default::default(),
                     sandbox: None,
-                    seen: Default::default(),
+                    seen: super::cluster::already_seen(&found),
                 };
                 clusters.push((cluster, found));
             }
