@@ -56,6 +56,15 @@ pub fn read(bytes: &[u8]) -> Result<PlanFile, Diagnostic> {
     Ok(file)
 }
 
+/// JSON Schema (draft-07) of a plan file, with a line end.
+pub fn schema() -> String {
+    let settings = schemars::generate::SchemaSettings::draft07();
+    let schema = settings.into_generator().into_root_schema_for::<PlanFile>();
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+    text.push('\n');
+    text
+}
+
 fn canonical(plan: &Plan) -> Vec<u8> {
     let value = serde_json::to_value(plan).expect("a plan is JSON: string keys, finite numbers");
     sorted(&value).to_string().into_bytes()

@@ -5,6 +5,8 @@ mod cli_run;
 mod desk;
 mod engine;
 mod playbook;
+mod plan;
+mod plan_clusters;
 mod process;
 mod sandbox;
 mod sandbox_faults;
