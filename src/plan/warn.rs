@@ -43,7 +43,13 @@ pub fn seeds_warning(plan: &Plan, estimate: &Estimate) -> Option<Warning> {
     };
     let number = estimate.waves.iter().position(|wave| seeds.is_subset(&out(wave)))? + 1;
     let message = format!("wave {number} takes out every seed: a node that starts meanwhile finds no seed to ask");
-    Some(warning(message, "name seeds in several racks (`seed_provider` in cassandra.yaml), or `max-hosts: 1`"))
+    let help = match seeds.len() {
+        1 => "name a second seed, in another rack (`seed_provider` in cassandra.yaml)",
+        _ => {
+            "name seeds in several racks (`seed_provider` in cassandra.yaml), or take fewer hosts at once (`max-hosts`)"
+        }
+    };
+    Some(warning(message, help))
 }
 
 fn warning(message: impl Into<String>, help: impl Into<String>) -> Warning {

@@ -88,7 +88,7 @@ pub fn cluster(places: &[Place], each: u32, keyspaces: &[(&str, Replication)]) -
         });
         all.insert(name.to_string(), Keyspace { replication: replication.clone(), ring: Some(ring) });
     }
-    let firsts = |host: &&Host| host.address.to_string().ends_with(".11");
+    let firsts = |host: &&Host| [".11", ".12"].iter().any(|last| host.address.to_string().ends_with(last));
     let topology = Topology {
         version: snapshot::VERSION,
         cluster: "lab".into(),

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// So many hosts of a wave, and waves of a plan, are shown; all are in the JSON.
-pub const HOSTS_SHOWN: usize = 8;
+pub const HOSTS_SHOWN: usize = 10;
 pub const WAVES_SHOWN: usize = 24;
 /// How long one question to a node may take (`ask`).
 const ANSWER_MS: u64 = 30_000;
@@ -106,16 +106,23 @@ pub fn protected(plan: &Plan) -> String {
     alike.iter().map(group).collect::<Vec<_>>().join(", ")
 }
 
-/// `RF 3` where there is one data centre, else all of them.
+/// `RF 3` where there is one data centre, else `RF 3 in east, 2 in west`.
 fn replicas(plan: &Plan, replication: &Replication) -> String {
     let one = plan.nodes.iter().map(|node| &node.datacenter).collect::<BTreeSet<_>>().len() == 1;
+    let number = |factor: &Factor| match factor.transient {
+        0 => factor.total.to_string(),
+        transient => format!("{}/{transient}", factor.total),
+    };
     match replication {
         Replication::NetworkTopology(factors) if one && factors.len() == 1 => {
-            let Factor { total, transient } =
-                factors.values().next().copied().unwrap_or(Factor { total: 0, transient: 0 });
-            if transient == 0 { format!("RF {total}") } else { format!("RF {total}/{transient}") }
+            format!("RF {}", factors.values().map(number).collect::<String>())
         }
-        other => format!("RF {}", drift::shown(other)),
+        Replication::NetworkTopology(factors) if !factors.is_empty() => {
+            let each = factors.iter().map(|(dc, factor)| format!("{} in {dc}", number(factor)));
+            format!("RF {}", each.collect::<Vec<_>>().join(", "))
+        }
+        Replication::Simple(factor) => format!("RF {}, SimpleStrategy", number(factor)),
+        other => drift::shown(other),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::plan::model::{Plan, PlanFile, Rendered};
 use crate::report::plain::{command, terminal};
 
 /// Where the hosts of a wave end and the reason begins, at most.
-const HOSTS_WIDTH: usize = 56;
+const HOSTS_WIDTH: usize = 64;
 const SCRIPT_LINES: usize = 6;
 
 /// The plan as text. `saved`: where the file was written, to say how to run it.
