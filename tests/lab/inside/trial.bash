@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Sourced by run-tests and its cases: one trial is a load and a watcher, started before and judged after something is done.
 RESULTS=${RESULTS:?}
+export ROLLBOOK_HOME=$RESULTS/home         # runs of tests are not runs of whoever tests
 programs=$LAB_BIN/../../target/debug/examples       # as `cargo test` builds them anyway
 rollbook=${ROLLBOOK_BIN:-$LAB_BIN/../../target/release/rollbook}
 points=$NET.11,$NET.12,$NET.13,$NET.14,$NET.15,$NET.16
