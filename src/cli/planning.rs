@@ -95,8 +95,14 @@ pub fn plan(
     let file = sealed(&loaded.playbook, topology, params, &options);
     file.map_err(|findings| {
         loaded.print(context, &findings);
-        Said(Exit::BadFile).into()
+        Said(if unaccepted_outage(&findings) { Exit::Refused } else { Exit::BadFile }).into()
     })
+}
+
+/// Nothing is wrong with what was written: it would only take down what nobody said may be down.
+pub fn unaccepted_outage(findings: &[Diagnostic]) -> bool {
+    let way_out = |found: &Diagnostic| found.help.as_deref().is_some_and(|help| help.contains("accept-outage"));
+    !findings.is_empty() && findings.iter().all(way_out)
 }
 
 /// Compiles, estimates and seals.

@@ -78,7 +78,12 @@ fn lay_out(dir: &Path, shape: &Shape) -> (Cluster, Vec<(i64, usize)>) {
             Machine {
                 ix,
                 name: format!("h{}", ix + 1),
-                address: IpAddr::V4(Ipv4Addr::new(10, 10 + dc as u8, (at / 200) as u8, 11 + (at % 200) as u8)),
+                address: IpAddr::V4(Ipv4Addr::new(
+                    shape.network,
+                    10 + dc as u8,
+                    (at / 200) as u8,
+                    11 + (at % 200) as u8,
+                )),
                 datacenter: format!("dc{}", dc + 1),
                 rack: format!("rack{}", at % shape.racks + 1),
                 host_id: draw::uuid(shape.seed, "host", n),

@@ -20,6 +20,8 @@ pub struct Shape {
     pub speed: f64,
     /// Ids and tokens follow from it.
     pub seed: u64,
+    /// First number of every address: two clusters side by side need two.
+    pub network: u8,
     /// What is wrong from the start.
     pub faults: Vec<Fault>,
 }
@@ -43,6 +45,7 @@ impl Shape {
             keyspaces: Vec::new(),
             speed: 1.0,
             seed: 1,
+            network: 10,
             faults: Vec::new(),
         }
         .with_usual_keyspaces()

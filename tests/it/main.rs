@@ -1,6 +1,7 @@
 //! One integration binary: one module a subject.
 
 mod cli;
+mod cli_exec;
 mod cli_run;
 mod desk;
 mod engine;

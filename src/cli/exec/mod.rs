@@ -162,7 +162,7 @@ fn bear_a_lost_connection(playbook: &mut Playbook, scripts: &std::collections::B
 
 /// There is no file to point into: what is wrong, and what to type.
 fn not_planned(playbook: &Playbook, findings: &[crate::diagnostic::Diagnostic]) -> Failure {
-    let outage = playbook.accept_outage.is_none() && findings.iter().any(|found| found.message.contains("outage"));
+    let outage = planning::unaccepted_outage(findings);
     let all = playbook.strategy == Strategy::All && outage;
     let message = findings.iter().map(|found| found.message.clone()).collect::<Vec<_>>().join("; ");
     let failure = Failure::new(if outage { Exit::Refused } else { Exit::Usage }, message);
@@ -188,7 +188,9 @@ async fn one_after_the_other(
         let exit = one(context, flags, cluster, file).await?;
         if exit != Exit::Done {
             if number + 1 < total {
-                context.say(format_args!("{} clusters were not begun", total - number - 1));
+                let left = total - number - 1;
+                context
+                    .say(format_args!("{left} {} not begun", if left == 1 { "cluster was" } else { "clusters were" }));
             }
             return Ok(exit);
         }
