@@ -156,6 +156,24 @@ fn what_nobody_said_is_guessed_and_shown() {
 }
 
 #[test]
+fn the_gate_must_come_after_the_last_step_that_takes_the_host_away() {
+    let mut playbook = rolling_reboot();
+    playbook.steps.push(step(StepKind::Restart, None));
+    assert!(refusal(&playbook, &Options::default()).contains("`restart` takes the host away, and no `wait-up`"));
+    playbook.steps.push(step(StepKind::WaitUp, None));
+    assert!(plan(&playbook, &Options::default()).is_ok());
+}
+
+#[test]
+fn a_guess_that_differs_from_host_to_host_is_none() {
+    let command = "ssh {{ host }} {{ 'reboot' if host.rack == 'rack1' else 'uptime' }}";
+    let gate = Options { gate: Some(step(StepKind::WaitUp, None)), ..Options::default() };
+    let guessed = plan(&runs(command), &gate).unwrap();
+    assert_eq!(guessed.steps[0].takes_down, TakesDown::Unknown);
+    assert_eq!(guessed.steps[0].guessed.as_deref(), Some("its words differ from host to host"));
+}
+
+#[test]
 fn an_outage_must_be_accepted() {
     let mut all = Playbook { strategy: Strategy::All, ..rolling_reboot() };
     assert!(refusal(&all, &Options::default()).contains("every host at once"));
