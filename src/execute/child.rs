@@ -1,8 +1,10 @@
 //! The small process beside every command, which outlives rollbook and writes how the command ended.
 //!
-//! `rollbook __child [--background] [--grace MS] DIR -- WORDS…` claims the attempt's folder, runs the
-//! words in a session of their own, and leaves a status file. TERM and ALRM tell it to end the command
-//! (ALRM: because its time is over); of itself it ends nothing but what a finished command left behind.
+//! `rollbook __child [--background] [--grace MS] [--patience MS] DIR -- WORDS…` claims the attempt's folder,
+//! runs the words in a session of their own, and leaves a status file. TERM and ALRM tell it to end the
+//! command (ALRM: because its time is over); of itself it ends nothing but what a finished command left
+//! behind. That has `--patience` to end by itself: a script whose last line is `ssh host sudo reboot &`
+//! is over before its ssh has connected.
 //!
 //! A session without a terminal: what would ask for a password on `/dev/tty` fails at once and says so,
 //! where a process group of our terminal would be stopped until its deadline.
@@ -24,8 +26,10 @@ use tokio::signal::unix::{SignalKind, signal};
 pub const SUBCOMMAND: &str = "__child";
 /// This very program, also after its file was replaced by a newer one.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
-/// What a finished command left behind gets so long to end by itself.
+/// Between TERM and KILL for what a finished command left behind and that did not end by itself.
 const SWEEP_GRACE: Duration = Duration::from_secs(2);
+/// Between two looks at what a finished command left behind.
+const SWEEP_LOOK: Duration = Duration::from_millis(100);
 /// Between two looks at the command where no signal told that it ended.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,8 @@ struct Args {
     /// Processes that the command leaves behind stay.
     background: bool,
     grace: Duration,
+    /// What a finished command left behind gets so long to end by itself.
+    patience: Duration,
     dir: PathBuf,
     words: Vec<OsString>,
 }
@@ -59,8 +65,8 @@ pub fn child_main(args: Vec<OsString>) -> u8 {
 }
 
 fn parse(args: Vec<OsString>) -> Option<Args> {
-    let mut parsed =
-        Args { exec: false, background: false, grace: Duration::ZERO, dir: PathBuf::new(), words: Vec::new() };
+    let (grace, patience) = (Duration::ZERO, Duration::ZERO);
+    let mut parsed = Args { exec: false, background: false, grace, patience, dir: PathBuf::new(), words: Vec::new() };
     let mut args = args.into_iter();
     loop {
         let arg = args.next()?;
@@ -69,6 +75,7 @@ fn parse(args: Vec<OsString>) -> Option<Args> {
             Some(EXEC) => parsed.exec = true,
             Some("--background") => parsed.background = true,
             Some("--grace") => parsed.grace = Duration::from_millis(args.next()?.to_str()?.parse().ok()?),
+            Some("--patience") => parsed.patience = Duration::from_millis(args.next()?.to_str()?.parse().ok()?),
             _ => parsed.dir = PathBuf::from(arg),
         }
     }
@@ -157,13 +164,34 @@ async fn run(args: &Args, mut signals: Signals) -> u8 {
     match &told {
         Some(_) => session::end(child.id(), args.grace).await,
         None if args.background => {}
-        None => session::end(child.id(), SWEEP_GRACE).await,
+        None => sweep(child.id(), args.patience, &mut signals).await,
     }
     let end = match told {
         Some(told) => told,
         None => child.wait().map_or(End::Unseen, |status| end_of(&args.dir, status)),
     };
     write_patiently(&args.dir, &end).await
+}
+
+/// Waits until nothing of a finished command runs any more; at the end of all patience, or when told to
+/// end, it is ended. How the command itself ended stands already.
+async fn sweep(command: u32, patience: Duration, signals: &mut Signals) {
+    let over = tokio::time::sleep(patience);
+    tokio::pin!(over);
+    while session::members(command).iter().any(|stat| stat.pid != command) {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_LOOK) => {}
+            _ = signals.end.recv() => break,
+            _ = signals.time_out.recv() => break,
+            () = &mut over => {
+                // Its standard error is the command's own file.
+                let patience = patience.as_secs();
+                eprintln!("rollbook: what the command left running did not end within {patience} s and is ended");
+                break;
+            }
+        }
+    }
+    session::end(command, SWEEP_GRACE).await;
 }
 
 fn start(args: &Args) -> io::Result<Child> {

@@ -10,7 +10,12 @@ use crate::plan::model::{NodeIx, Plan};
 use crate::playbook::template::{fill, fill_env};
 use crate::store::attempt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+
+/// What a command leaves running when it is over gets so long to end by itself: an ssh that has still to
+/// connect, to a host that is busy, needs some of it; one whose host went away under it never ends.
+const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
 /// The process of a task. The machine keeps its deadline.
 ///
@@ -25,6 +30,7 @@ pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, session: u32) -> R
         dir: ctx.store.run_folder(run).join(attempt::folder(plan, task, session)),
         timeout: None,
         grace: ctx.grace,
+        patience: LEFT_BEHIND,
     };
     let filled = |words: &[String]| fill(words, run, reason).map_err(sentence);
     match task {

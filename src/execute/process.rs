@@ -40,6 +40,8 @@ pub struct ProcessSpec {
     pub timeout: Option<Duration>,
     /// Between TERM and KILL.
     pub grace: Duration,
+    /// What the command leaves behind when it is over gets so long to end by itself.
+    pub patience: Duration,
 }
 
 /// How this program is started again.
@@ -128,7 +130,10 @@ fn start(launcher: &Launcher, spec: &ProcessSpec) -> Result<tokio::process::Chil
     if background {
         command.arg("--background");
     }
-    command.arg("--grace").arg(spec.grace.as_millis().to_string()).arg(&spec.dir).arg("--").args(words);
+    for (flag, time) in [("--grace", spec.grace), ("--patience", spec.patience)] {
+        command.arg(flag).arg(time.as_millis().to_string());
+    }
+    command.arg(&spec.dir).arg("--").args(words);
     // ssh must never ask: nobody would see the question.
     command.env("SSH_ASKPASS_REQUIRE", "never").envs(&spec.env);
     command.stdin(Stdio::null()).stdout(out).stderr(err);

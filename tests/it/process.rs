@@ -21,6 +21,7 @@ fn spec(dir: &Path, words: &[&str]) -> ProcessSpec {
         dir: dir.join("attempt"),
         timeout: Some(Duration::from_secs(60)),
         grace: Duration::from_secs(1),
+        patience: Duration::from_secs(1),
     }
 }
 
@@ -205,6 +206,18 @@ async fn what_a_command_leaves_behind_ends_with_it_unless_it_was_a_background_on
     assert_eq!(run.end().await, End::Exit { status: 0 });
     let pids = run.printed_pids(1).await;
     assert!(!alive(pids[0]));
+    assert!(run.text("err").contains("did not end within 1 s"), "{}", run.text("err"));
+
+    // What goes on in the background may come to its own end: the step is over then.
+    let home = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let mut run = start(ProcessSpec {
+        patience: Duration::from_mins(1),
+        ..spec(home.path(), &["sh", "-c", "(sleep 2; echo late) &"])
+    });
+    assert_eq!(run.end().await, End::Exit { status: 0 });
+    assert_eq!(run.text("out"), "late\n");
+    assert!(begun.elapsed() < Duration::from_secs(30));
 
     let home = tempfile::tempdir().unwrap();
     let mut run = start(spec(home.path(), &["sh", "-c", "sleep 20 & echo $!", "&"]));
