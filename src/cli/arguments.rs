@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Rolling maintenance of Apache Cassandra that never takes two replicas of a range away together.
 #[derive(Debug, Parser)]
-#[command(name = "rollbook", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(name = "rollbook", version, max_term_width = 110, disable_help_subcommand = true, after_help = super::exit::TABLE)]
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,

@@ -34,6 +34,23 @@ pub enum Exit {
     Terminated,
 }
 
+/// For whoever asks for help; README has the same.
+pub const TABLE: &str = "\
+Exit codes:
+  0    every target done, or skipped by the operator
+  1    unexpected error
+  2    only with --detailed-exitcode: there is work, or drift
+  3    a host failed, or was skipped as blocked
+  4    stopped; can be resumed
+  5    refused for safety
+  6    stale: the cluster or the playbook is no longer the one of the plan
+  7    locked by another run
+  10   hosts in doubt
+  64   wrong usage
+  65   bad playbook, topology or plan file
+  75   cluster or store unreachable; try again
+  130  ended by a second SIGINT, 143 by a second SIGTERM";
+
 impl Exit {
     /// Semantics: one table for all commands.
     pub fn code(self) -> u8 {

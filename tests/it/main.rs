@@ -9,6 +9,7 @@ mod playbook;
 mod plan;
 mod plan_clusters;
 mod process;
+mod readme;
 mod sandbox;
 mod sandbox_faults;
 mod store_full;
