@@ -187,7 +187,10 @@ fn next(plan: &Plan, job: &Job, run: &str) -> String {
         let found = job.hosts.iter().position(|host| test(&host.phase) && !host.settled);
         found.map(|host| address(plan, host))
     };
-    let doubt = first(|phase| matches!(phase, Phase::Lost { .. } | Phase::Working(_)));
+    let doubt = first(|phase| matches!(phase, Phase::Lost { .. }));
+    // Taken up again where it was left: a gate is asked anew, and `resume` itself says where a person must.
+    let left = first(|phase| matches!(phase, Phase::Working(_)));
+    let failed = first(|phase| matches!(phase, Phase::Failed { .. } | Phase::Skipped { .. }));
     let commands = match (outcome, doubt) {
         (Outcome::Succeeded, _) => vec![format!("rollbook runs show {run}")],
         (Outcome::Refused | Outcome::Stale, _) => vec!["rollbook plan … (the cluster as it is now)".to_owned()],
@@ -195,6 +198,7 @@ fn next(plan: &Plan, job: &Job, run: &str) -> String {
         (_, Some(host)) => {
             vec![format!("rollbook resolve {run} {host} --as done|failed|retry"), format!("rollbook resume {run}")]
         }
+        (_, None) if left.is_some() && failed.is_none() => vec![format!("rollbook resume {run}")],
         (_, None) => {
             vec![format!("rollbook resume {run} --retry-failed"), format!("rollbook resume {run} --skip HOST")]
         }

@@ -80,7 +80,7 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
         (Stage::Running { .. }, Some(terms)) => {
             let gate = gate::current(view, host, terms);
             let said = if gate.verdict.is_empty() { "nothing heard yet".to_string() } else { gate.verdict };
-            format!("`{}` ({} of {} good polls): {said}", step.name, gate.held, terms.stable)
+            format!("its gate ({} of {} good polls): {said}", gate.held, terms.stable)
         }
         (Stage::Running { .. }, None) => format!("the end of `{}`", step.name),
         (Stage::Ended { end }, _) => format!("proof of `{}` ({})", step.name, end.words()),
