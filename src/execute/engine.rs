@@ -23,7 +23,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 /// How often the store is asked for `rollbook stop`, and the display told what is waited for.
-const TICK: Duration = Duration::from_secs(1);
+const TICK_MS: Ms = 1000;
 /// How many of those that wait for their turn are shown.
 const WAITS_SHOWN: usize = 3;
 /// Decisions in a row without any input. The machine settles after a few; more is a mistake in it.
@@ -93,6 +93,9 @@ struct Engine<'a> {
     view: View,
     tasks: BTreeMap<Task, Control>,
     asks: JoinSet<()>,
+    /// When the store and the display were last thought of: a cluster that answers all the time must not keep
+    /// `rollbook stop` from being heard, nor a wait from being shown.
+    ticked: Ms,
 }
 
 impl<'a> Engine<'a> {
@@ -116,7 +119,8 @@ impl<'a> Engine<'a> {
         for (_, event) in &journal {
             apply(plan, &mut job, event)?;
         }
-        Ok(Engine { file, frame, ctx, job, view: View::default(), tasks: BTreeMap::new(), asks: JoinSet::new() })
+        let (view, tasks, asks) = (View::default(), BTreeMap::new(), JoinSet::new());
+        Ok(Engine { file, frame, ctx, job, view, tasks, asks, ticked: ask::now() })
     }
 
     async fn go(&mut self) -> Result<Outcome, EngineError> {
@@ -247,22 +251,26 @@ impl<'a> Engine<'a> {
         loop {
             while self.asks.try_join_next().is_some() {}
             let now = ask::now();
-            let wake = wake_at.map_or(TICK, |at| Duration::from_millis(at.saturating_sub(now)).min(TICK));
-            tokio::select! {
-                biased;
-                input = self.ctx.rx.recv() => return input.ok_or_else(|| EngineError::AtALoss("nobody can say anything any more".into())),
-                () = tokio::time::sleep(wake) => {}
-            }
-            if let Some(told) = self.requested().await? {
-                return Ok(Input::Told(told));
+            // (a clock that was set back must not silence us either)
+            if now < self.ticked || now - self.ticked >= TICK_MS {
+                self.ticked = now;
+                if let Some(told) = self.requested().await? {
+                    return Ok(Input::Told(told));
+                }
+                let waits = waiting::waiting(self.frame, &self.job, &self.view, now, WAITS_SHOWN);
+                for display in &mut self.ctx.displays {
+                    display.waiting(self.frame.plan, &waits, now);
+                }
             }
             let now = ask::now();
             if wake_at.is_some_and(|at| at <= now) {
                 return Ok(Input::Woke);
             }
-            let waits = waiting::waiting(self.frame, &self.job, &self.view, now, WAITS_SHOWN);
-            for display in &mut self.ctx.displays {
-                display.waiting(self.frame.plan, &waits, now);
+            let next = wake_at.unwrap_or(Ms::MAX).min(self.ticked + TICK_MS);
+            tokio::select! {
+                biased;
+                input = self.ctx.rx.recv() => return input.ok_or_else(|| EngineError::AtALoss("nobody can say anything any more".into())),
+                () = tokio::time::sleep(Duration::from_millis(next.saturating_sub(now))) => {}
             }
         }
     }

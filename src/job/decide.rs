@@ -106,7 +106,7 @@ impl Desk<'_> {
         if !self.decision.events.is_empty() {
             return;
         }
-        if self.job.stopping.is_none() {
+        if self.job.stopping.is_none() && !self.undoing() {
             if !self.job.checked {
                 return begin::check(self);
             }
@@ -128,6 +128,14 @@ impl Desk<'_> {
 
     fn set_up(&self) -> bool {
         self.decision.events.is_empty() && self.job.setup.iter().all(|state| *state == SetupState::Succeeded)
+    }
+
+    /// The end has begun: what setup did is taken back, and is not done again.
+    fn undoing(&self) -> bool {
+        let taken_back = |state: &SetupState| {
+            matches!(state, SetupState::Undoing { .. } | SetupState::Undone | SetupState::UndoFailed { .. })
+        };
+        self.job.setup.iter().any(taken_back)
     }
 
     /// Once a run, in order; each ends before the next begins.

@@ -5,6 +5,7 @@ mod cli_exec;
 mod cli_run;
 mod desk;
 mod engine;
+mod language;
 mod playbook;
 mod plan;
 mod plan_clusters;

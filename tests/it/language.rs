@@ -1,0 +1,213 @@
+//! Every key of the language has an effect: what it changes in a plan, and what steps really do.
+
+use crate::desk::{Desk, expect, find};
+use rollbook::sandbox::Shape;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// key, a playbook, what it changes in the plan (a JSON pointer) and to what.
+const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
+    ("name", "name: other\nsteps: [drain, restart, wait-up]", "/name", "\"other\""),
+    ("description", "description: why\nsteps: [drain, restart, wait-up]", "/description", "\"why\""),
+    ("reason", "reason: required\nsteps: [drain, restart, wait-up]", "/reason-required", "true"),
+    ("strategy", "strategy: one\nsteps: [drain, restart, wait-up]", "/strategy", "\"one\""),
+    (
+        "accept-outage",
+        "strategy: all\naccept-outage: moved away\nsteps: [restart, wait-up]",
+        "/accept-outage",
+        "\"moved away\"",
+    ),
+    ("concurrency", "concurrency: 3\nsteps: [drain, restart, wait-up]", "/max-hosts", "3"),
+    ("max-hosts", "concurrency: { max-hosts: 4 }\nsteps: [drain, restart, wait-up]", "/max-hosts", "4"),
+    (
+        "datacenters",
+        "concurrency: { datacenters: parallel }\nsteps: [restart, wait-up]",
+        "/datacenter-order",
+        "\"parallel\"",
+    ),
+    ("grace", "concurrency: { grace: 7s }\nsteps: [restart, wait-up]", "/grace-ms", "7000"),
+    ("max-failures", "max-failures: 2\nsteps: [restart, wait-up]", "/max-failures", "2"),
+    ("blocked-timeout", "blocked-timeout: 9m\nsteps: [restart, wait-up]", "/blocked-timeout-ms", "540000"),
+    ("keyspaces", "cluster: { keyspaces: all }\nsteps: [restart, wait-up]", "/protect", "\"all\""),
+    ("service", "cluster: { service: dse }\nsteps: [stop, start, wait-up]", "/hosts/0/words/0/command/9", "\"dse\""),
+    ("ssh", "cluster: { ssh: [ssh, -q] }\nsteps: [restart, wait-up]", "/hosts/0/words/0/command/1", "\"-q\""),
+    (
+        "nodetool",
+        "cluster: { nodetool: 'nodetool -h {{ host }} {{ args }}' }\nsteps: [drain, restart, wait-up]",
+        "/hosts/0/words/0/command/3",
+        "\"drain\"",
+    ),
+    ("targets", "targets: { racks: [rack2] }\nsteps: [restart, wait-up]", "/hosts/0/node", "2"),
+    ("racks", "targets: { racks: [rack3] }\nsteps: [restart, wait-up]", "/hosts/0/node", "4"),
+    ("hosts", "targets: { hosts: ['10.10.0.14'] }\nsteps: [restart, wait-up]", "/hosts/0/node", "1"),
+    ("exclude", "targets: { exclude: { racks: [rack1] } }\nsteps: [restart, wait-up]", "/hosts/0/node", "2"),
+    (
+        "params",
+        "params: { x: { default: 1s } }\nsteps: [{ run: 'echo {{ params.x }}', takes-down: nothing }]",
+        "/params/x",
+        "",
+    ),
+    (
+        "default",
+        "params: { x: { default: why } }\nsteps: [{ run: 'echo {{ params.x }}', takes-down: nothing }]",
+        "/hosts/0/words/0/command/1",
+        "\"why\"",
+    ),
+    ("checks", "checks: { start: [schema-agreement] }\nsteps: [restart, wait-up]", "/checks-start", ""),
+    ("start", "checks: { start: [native-transport] }\nsteps: [stop, start, wait-up]", "/steps/1/kind", "\"start\""),
+    ("each-host", "checks: { each-host: [schema-agreement] }\nsteps: [restart, wait-up]", "/checks-each-host", ""),
+    ("setup", "setup: [{ run: 'true', undo: 'echo back' }]\nsteps: [restart, wait-up]", "/setup", ""),
+    ("undo", "setup: [{ run: 'true', undo: 'echo other' }]\nsteps: [restart, wait-up]", "/setup", ""),
+    ("drain", "steps: [drain, restart, wait-up]", "/steps/0/kind", "\"drain\""),
+    ("stop", "steps: [stop, start, wait-up]", "/steps/0/kind", "\"stop\""),
+    ("restart", "steps: [restart, wait-up]", "/steps/0/kind", "\"restart\""),
+    ("reboot", "steps: [reboot, wait-up]", "/steps/0/kind", "\"reboot\""),
+    ("wait-up", "steps: [reboot, wait-up]", "/steps/1/kind", "\"wait-up\""),
+    ("wait-down", "steps: [stop, wait-down, start, wait-up]", "/steps/1/kind", "\"wait-down\""),
+    ("pause", "steps: [pause: 3s]", "/steps/0/pause-ms", "3000"),
+    ("run", "steps: [{ run: 'echo hi', takes-down: nothing }]", "/hosts/0/words/0/command/1", "\"hi\""),
+    ("timeout", "steps: [{ run: 'true', takes-down: nothing, timeout: 9s }]", "/steps/0/timeout-ms", "9000"),
+    ("poll", "steps: [restart, { wait-up: , poll: 2s }]", "/steps/1/poll-ms", "2000"),
+    ("stable", "steps: [restart, { wait-up: , stable: 5 }]", "/steps/1/stable", "5"),
+    ("ok-exit", "steps: [{ run: 'true', takes-down: nothing, ok-exit: [0, 3] }]", "/steps/0/ok-exit/1", "3"),
+    (
+        "on-failure",
+        "steps: [{ run: 'true', takes-down: nothing, on-failure: continue }]",
+        "/steps/0/on-failure",
+        "\"continue\"",
+    ),
+    ("idempotent", "steps: [{ run: 'true', takes-down: nothing, idempotent: true }]", "/steps/0/idempotent", "true"),
+    ("takes-down", "steps: [{ run: 'true', takes-down: restart }, wait-up]", "/steps/0/takes-down", "\"restart\""),
+    ("script", "steps: [{ run: , script: 'echo hi', takes-down: nothing }]", "/steps/0/script", "\"echo hi\""),
+    ("env", "steps: [{ run: 'true', takes-down: nothing, env: { A: b } }]", "/hosts/0/words/0/env/A", "\"b\""),
+    ("probe", "steps: [{ run: 'true', takes-down: nothing, probe: 'echo p' }]", "/hosts/0/words/0/probe/1", "\"p\""),
+];
+
+/// Keys whose effect is shown below or in the parser's own tests, by name.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("rollbook", "bad/018-version-of-the-future"),
+    ("steps", "bad/015-empty-steps"),
+    ("cluster", "its keys, above"),
+    ("when", "what_steps_do"),
+    ("pattern", "parameters_are_held_to_their_type_and_pattern"),
+    ("type", "parameters_are_held_to_their_type_and_pattern"),
+    ("seeds", "cluster_seeds_are_asked"),
+];
+
+fn playbook(body: &str) -> String {
+    let name = if body.contains("name: ") && body.starts_with("name") { "" } else { "name: base\n" };
+    format!("rollbook: 1\n{name}{body}\n")
+}
+
+fn keys(schema: &Value, into: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Object(properties)) = map.get("properties") {
+                into.extend(properties.keys().cloned());
+            }
+            map.values().for_each(|value| keys(value, into));
+        }
+        Value::Array(values) => values.iter().for_each(|value| keys(value, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_key_of_the_schema_is_without_a_test_of_its_effect() {
+    let schema: Value = serde_json::from_str(include_str!("../../schemas/playbook.schema.json")).unwrap();
+    let mut known = BTreeSet::new();
+    keys(&schema, &mut known);
+    let shown: BTreeSet<String> =
+        IN_THE_PLAN.iter().map(|row| row.0).chain(ELSEWHERE.iter().map(|row| row.0)).map(str::to_owned).collect();
+    assert_eq!(known, shown);
+}
+
+#[test]
+fn every_key_changes_what_is_planned() {
+    let desk = Desk::new();
+    let snapshot = desk.path("snapshot.json").display().to_string();
+    expect(desk.rollbook(&["topology", "--sandbox=6", "--out", &snapshot]), 0, &[]);
+    let plan = |body: &str| -> Value {
+        let file = desk.file("p.yaml", &playbook(body));
+        let said = desk.rollbook(&["plan", &file, "--topology", &snapshot, "--format", "json"]);
+        assert_eq!(said.exit, Some(0), "{body}: {said:?}");
+        serde_json::from_str::<Value>(&said.out).unwrap()["plan"].take()
+    };
+    // Two without anything beside the steps: what a key changes differs from one of them.
+    let base = [plan("steps: [stop, start, wait-up]"), plan("steps: [{ run: 'echo', takes-down: nothing }]")];
+    for (key, body, place, value) in IN_THE_PLAN {
+        let plan = plan(body);
+        let found = plan.pointer(place).unwrap_or_else(|| panic!("{key}: nothing at {place} of {plan:#}"));
+        if !value.is_empty() {
+            assert_eq!(found, &serde_json::from_str::<Value>(value).unwrap(), "{key}");
+        }
+        assert!(base.iter().any(|base| base.pointer(place) != Some(found)), "{key} changes nothing at {place}");
+    }
+}
+
+#[test]
+fn parameters_are_held_to_their_type_and_pattern() {
+    let desk = Desk::new();
+    let body = "params: { x: { pattern: '[a-z]+' }, n: { type: bool, default: true } }\nsteps: [{ run: 'echo {{ params.x }}', takes-down: nothing, when: params.n }]";
+    let file = desk.file("p.yaml", &playbook(body));
+    let plan = |words: &[&str]| desk.rollbook(&[&["plan", &file, "--sandbox=3"], words].concat());
+    expect(plan(&["--param", "x=abc"]), 0, &["echo abc"]);
+    let said = plan(&["--param", "x=a1"]);
+    assert_ne!(said.exit, Some(0), "{said:?}");
+    assert!(said.err.contains("a1"), "{said:?}");
+    let said = plan(&["--param", "x=abc", "--param", "n=perhaps"]);
+    assert_ne!(said.exit, Some(0), "{said:?}");
+    assert!(said.err.contains("perhaps"), "{said:?}");
+}
+
+#[test]
+fn cluster_seeds_are_asked() {
+    let desk = Desk::beside(&Shape { speed: 3.0, ..Shape::of(3) });
+    let seed = desk.lab().sandbox.seed();
+    let body = format!("cluster: {{ seeds: ['{seed}'] }}\nsteps: [drain, restart, wait-up]");
+    let file = desk.file("p.yaml", &playbook(&body));
+    expect(desk.rollbook(&["plan", &file]), 0, &["3 hosts"]);
+}
+
+/// One run whose files tell what each key did.
+#[test]
+fn what_steps_do() {
+    let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(3) });
+    let log = desk.path("log").display().to_string();
+    let body = r#"params:
+  skip: { type: bool, default: false }
+setup:
+  - run: sh -c 'echo setup >> "LOGFILE"'
+    undo: sh -c 'echo undo >> "LOGFILE"'
+concurrency: 1
+steps:
+  - run: sh -c 'echo "$WHO $COLOUR" >> "LOGFILE"; exit 3'
+    env: { WHO: "{{ host }}", COLOUR: red }
+    ok-exit: [3]
+    takes-down: nothing
+  - run: sh -c 'exit 9'
+    on-failure: continue
+    takes-down: nothing
+  - run: sh -c 'echo never >> "LOGFILE"'
+    when: params.skip
+    takes-down: nothing
+  - run:
+    script: echo "script $ROLLBOOK_HOST $ROLLBOOK_RACK $ROLLBOOK_PARAM_SKIP" >> "LOGFILE"
+    takes-down: nothing
+  - pause: 1s
+"#;
+    let file = desk.file("p.yaml", &playbook(&body.replace("LOGFILE", &log)));
+    expect(desk.on_cluster(&["run", &file, "--yes"]), 0, &["3 done", "exit status 9"]);
+    let said = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "setup");
+    assert_eq!(lines[1], "10.10.0.11 red");
+    assert!(lines[2].starts_with("script 10.10.0.11 rack1"), "{said}");
+    assert_eq!(*lines.last().unwrap(), "undo");
+    assert_eq!(lines.len(), 8, "setup, three hosts with two lines each, undo: {said}");
+    assert_eq!(
+        find(&desk.home().join("runs"), "status").len(),
+        11,
+        "three commands on each of three hosts, setup and undo"
+    );
+}
