@@ -2,11 +2,12 @@
 
 use super::cluster::Cluster;
 use super::context::{Context, unusable};
+use super::earlier_run;
 use super::exit::{Exit, Failure};
 use crate::ask::Asker;
 use crate::diagnostic::Severity;
 use crate::discover::preflight;
-use crate::display::{Lines, Volume, summary};
+use crate::display::{About, Lines, Noted, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;
 use crate::execute::signals;
@@ -14,7 +15,7 @@ use crate::job::event::{Outcome, Question, Resolution, Stop};
 use crate::job::model::Job;
 use crate::job::rules::Rules;
 use crate::job::view::{Answer, Input};
-use crate::plan::model::{PlanFile, TargetIx};
+use crate::plan::model::{Plan, PlanFile, TargetIx};
 use crate::store::{Store, StoreError};
 use std::io::Write;
 use std::sync::Arc;
@@ -71,6 +72,9 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         (false, 0) => Volume::Normal,
         _ => Volume::Verbose,
     };
+    let folder = work.store.run_folder(&work.run);
+    let goes_on = if work.new { "" } else { " goes on" };
+    let first = format!("run {}{goes_on}; outputs in {}", work.run, folder.display());
     let ctx = RunContext {
         store: work.store.clone(),
         run: work.run.clone(),
@@ -81,7 +85,7 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         launcher: Launcher::this_program(),
         grace: GRACE,
         rules: Rules::default(),
-        displays: vec![Box::new(Lines::new(std::io::stderr(), volume))],
+        displays: vec![Box::new(Lines::new(std::io::stderr(), volume).first(first)), Box::new(Noted::new(&folder))],
         settle: work.settle,
         tx,
         rx,
@@ -94,10 +98,11 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
             sandbox.let_go();
         }
     }
-    let (outcome, job) = ended.map_err(not_carried_out)?;
+    let (outcome, job) = ended.map_err(|error| not_carried_out(error, &work.file.plan))?;
     let (_, events) = work.store.load(&work.run).map_err(unusable)?;
-    let words = crate::store::short(&work.run);
-    std::io::stdout().write_all(summary(&work.file.plan, &job, &events, words).as_bytes())?;
+    let (plan, run) = (&work.file.plan, crate::store::short(&work.run));
+    let about = About { run, said: earlier_run::said(&folder, plan, &job), ..About::default() };
+    std::io::stdout().write_all(summary(plan, &job, &events, &about).as_bytes())?;
     if let Some(sandbox) = cluster.sandbox.as_mut().filter(|_| matches!(outcome, Outcome::Succeeded)) {
         sandbox.let_go();
     }
@@ -121,8 +126,17 @@ pub fn exit_of(outcome: Outcome, job: &Job) -> Exit {
 }
 
 /// What kept a run from being carried out, as an exit code.
-pub fn not_carried_out(error: EngineError) -> Failure {
+pub fn not_carried_out(error: EngineError, plan: &Plan) -> Failure {
     match error {
+        EngineError::Store(StoreError::Held(held)) => {
+            let known = plan.nodes.iter().find(|node| node.id == held.host_id);
+            let failure = unusable(StoreError::Held(held.clone()));
+            let message = match known {
+                Some(node) => failure.message.replace(&held.host_id, &node.address.to_string()),
+                None => failure.message,
+            };
+            Failure { message: message + "; nothing was done", ..failure }
+        }
         EngineError::Store(store) => unusable(store),
         EngineError::Journal(_) => Failure::new(Exit::BadFile, error.to_string()),
         EngineError::AtALoss(_) => Failure::new(Exit::Unexpected, error.to_string()),

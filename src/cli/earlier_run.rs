@@ -2,11 +2,15 @@
 
 use super::context::{Context, unusable};
 use super::exit::{Exit, Failure};
+use crate::display::{About, noted};
 use crate::job::apply::apply;
 use crate::job::event::Event;
-use crate::job::model::Job;
+use crate::job::model::{Job, Phase};
+use crate::job::view::Task;
 use crate::plan::model::{Plan, PlanFile, TargetIx};
-use crate::store::{RunRow, Store, short};
+use crate::store::{RunRow, Store, attempt, last_words, short};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 pub struct Earlier {
@@ -28,6 +32,14 @@ impl Earlier {
         Ok(Earlier { store, row, file: Arc::new(file), events, job })
     }
 
+    /// What the run's table needs beside its journal.
+    pub fn about(&self) -> About<'_> {
+        let folder = self.store.run_folder(&self.row.id);
+        let alive = self.row.alive();
+        let waits = if alive { noted(&folder) } else { vec![] };
+        About { run: self.short(), alive, waits, said: said(&folder, &self.file.plan, &self.job) }
+    }
+
     /// As one would type it.
     pub fn short(&self) -> &str {
         short(&self.row.id)
@@ -45,6 +57,18 @@ impl Earlier {
             .help(format!("`rollbook runs watch {run}` shows it, `rollbook stop {run}` ends it gently"))
             .into())
     }
+}
+
+/// What the commands said last on hosts that failed or are in doubt, and where all of it is.
+pub fn said(folder: &Path, plan: &Plan, job: &Job) -> BTreeMap<TargetIx, Vec<String>> {
+    let hosts = job.hosts.iter().enumerate().filter_map(|(host, state)| {
+        let (Phase::Failed { step, .. } | Phase::Lost { step, .. }) = state.phase else { return None };
+        let task = Task::Step { host, step, attempt: state.attempts.max(1) };
+        let (path, lines) = last_words(&folder.join(attempt::folder(plan, task, job.session)))?;
+        let lines = lines.into_iter().map(|line| format!("| {line}"));
+        Some((host, lines.chain([format!("all of it: {}", path.display())]).collect()))
+    });
+    hosts.collect()
 }
 
 /// Where a run stands by its journal.

@@ -51,19 +51,29 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     };
     let topology = asked.topology(context, &loaded, &params)?;
     let sealed = planning::plan(context, &loaded, &params, &options.choice, &topology, asked.simulated())?;
-    let text = match options.format {
-        Format::Text => {
-            let saved = options.out.as_ref().map(|path| path.display().to_string());
-            crate::report::plan_text(&sealed, saved.as_deref())
+    let saved = options.out.as_ref().map(|path| path.display().to_string());
+    let command = saved.as_ref().map(|path| {
+        let mut words = format!("rollbook run {path}");
+        if asked.simulated() {
+            words += &format!(" --sandbox={}", topology.hosts.len());
         }
+        if sealed.plan.reason_required {
+            words += " --reason TEXT";
+        }
+        words
+    });
+    let saved = saved.as_deref().zip(command.as_deref());
+    let text = match options.format {
+        Format::Text => crate::report::plan_text(&sealed, saved),
         Format::Json => file::write(&sealed),
         Format::Markdown => crate::report::plan_markdown(&sealed),
     };
     std::io::stdout().write_all(text.as_bytes())?;
-    if let Some(path) = &options.out {
-        std::fs::write(path, file::write(&sealed)).with_context(|| format!("cannot write `{}`", path.display()))?;
-        context.say(format_args!("plan {} saved to {}", sealed.hash, path.display()));
-        context.say(format_args!("next: rollbook run {}", path.display()));
+    if let Some((path, command)) = saved {
+        std::fs::write(path, file::write(&sealed)).with_context(|| format!("cannot write `{path}`"))?;
+        if options.format != Format::Text || context.verbose > 0 {
+            context.say(format_args!("plan {} saved to {path}; next: {command}", sealed.hash));
+        }
     }
     Ok(if options.detailed_exitcode && !sealed.plan.hosts.is_empty() { Exit::WorkToDo } else { Exit::Done })
 }

@@ -28,15 +28,15 @@ pub struct Choice {
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     pub params: Vec<(String, String)>,
     /// Work only on these: an address, a host id, rack=R or dc=D; what is checked stays the whole cluster
-    #[arg(long, value_name = "WHICH")]
+    #[arg(long, value_name = "WHICH", value_delimiter = ',')]
     pub only: Vec<Pick>,
     /// Do not work on these: the same words
-    #[arg(long, value_name = "WHICH")]
+    #[arg(long, value_name = "WHICH", value_delimiter = ',')]
     pub skip: Vec<Pick>,
     /// Leave out what this earlier run has done
     #[arg(long, value_name = "RUN")]
     pub not_done_in: Option<String>,
-    /// Stop after so many hosts; `rollbook resume` goes on
+    /// Open so many hosts and stop; each `rollbook resume` opens as many again
     #[arg(long, value_name = "HOSTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub stop_after: Option<u32>,
 }
@@ -94,6 +94,11 @@ pub fn plan(
     };
     let file = sealed(&loaded.playbook, topology, params, &options);
     file.map_err(|findings| {
+        if findings.iter().all(|found| found.message.starts_with("`--")) {
+            // typed, not written: no line of the playbook is to blame
+            let message = findings.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; ");
+            return Failure { exit: Exit::Usage, message, help: findings[0].help.clone() }.into();
+        }
         loaded.print(context, &findings);
         Said(if unaccepted_outage(&findings) { Exit::Refused } else { Exit::BadFile }).into()
     })

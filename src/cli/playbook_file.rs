@@ -48,7 +48,15 @@ pub fn of_bytes(context: &Context, path: &Path, bytes: &[u8]) -> anyhow::Result<
     if !context.quiet {
         print(context, &warnings, &name, &text);
     }
-    Ok(Loaded { playbook, source: Source { path: name, sha256: sha256(bytes) }, text })
+    Ok(Loaded { playbook, source: Source { path: plain(path), sha256: sha256(bytes) }, text })
+}
+
+/// One spelling for one file, for the plan's hash has it in it: from here where it lies below, without `./`.
+fn plain(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(here).unwrap_or(path);
+    let parts = path.components().filter(|part| *part != std::path::Component::CurDir);
+    parts.collect::<std::path::PathBuf>().display().to_string()
 }
 
 impl Loaded {

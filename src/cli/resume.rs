@@ -46,7 +46,6 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     few_enough_failures(&earlier, &settle)?;
     let folder = earlier.store.run_folder(&earlier.row.id);
     let mut cluster = Cluster::of_run(&folder, Vec::new())?;
-    context.say(format_args!("run {} goes on; outputs in {}", earlier.row.id, folder.display()));
     let reason = earlier.row.reason.clone();
     let work = Work { store: earlier.store, run: earlier.row.id, file: earlier.file, reason, new: false, settle };
     super::block_on(carry_out::carry_out(context, work, &mut cluster))

@@ -112,7 +112,6 @@ pub async fn begin_and_carry_out(context: &Context, begin: Begin, cluster: &mut 
     let store = Arc::new(context.store()?);
     let new = NewRun { id, plan: &file, reason: reason.as_deref(), by: &who(), at: now() };
     let run = store.create_run(&new).map_err(unusable)?;
-    context.say(format_args!("run {run}; outputs in {}", store.run_folder(&run).display()));
     if let Some(sandbox) = &mut cluster.sandbox {
         sandbox.keep_for(&store.run_folder(&run))?;
     }

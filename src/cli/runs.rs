@@ -131,6 +131,6 @@ fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
         writeln!(stdout, "because: {reason}")?;
     }
     writeln!(stdout, "outputs in {}\n", earlier.store.run_folder(&row.id).display())?;
-    stdout.write_all(summary(&earlier.file.plan, &earlier.job, &earlier.events, earlier.short()).as_bytes())?;
+    stdout.write_all(summary(&earlier.file.plan, &earlier.job, &earlier.events, &earlier.about()).as_bytes())?;
     Ok(Exit::Done)
 }

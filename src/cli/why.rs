@@ -5,7 +5,7 @@ use super::context::now;
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
 use super::{playbook_file, saved_plan};
-use crate::display::sentence;
+use crate::display::{sentence, summary};
 use crate::job::event::{HostEvent, What};
 use crate::job::heard::View;
 use crate::job::model::Phase;
@@ -23,14 +23,25 @@ pub struct Options {
     /// A run (`last`, its id, a part of it), or a saved plan
     #[arg(value_name = "RUN|PLAN")]
     of: String,
-    /// The host: its address or host id
+    /// The host: its address or host id; without one, the run's table and what it waits for
     #[arg(value_name = "HOST")]
-    host: String,
+    host: Option<String>,
 }
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let path = Path::new(&options.of);
-    let text = if path.is_file() { of_plan(path, &options.host)? } else { of_run(context, options)? };
+    let text = match (&options.host, path.is_file()) {
+        (Some(host), true) => of_plan(path, host)?,
+        (Some(host), false) => of_run(&Earlier::find(context, &options.of)?, host)?,
+        (None, true) => {
+            let failure = Failure::new(Exit::Usage, "why which host of the plan?");
+            return Err(failure.help(format!("`rollbook why {} HOST`", path.display())).into());
+        }
+        (None, false) => {
+            let earlier = Earlier::find(context, &options.of)?;
+            summary(&earlier.file.plan, &earlier.job, &earlier.events, &earlier.about())
+        }
+    };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
 }
@@ -74,30 +85,37 @@ fn neighbours(file: &PlanFile, target: TargetIx) -> String {
     text
 }
 
-fn of_run(context: &Context, options: &Options) -> anyhow::Result<String> {
-    let earlier = Earlier::find(context, &options.of)?;
+fn of_run(earlier: &Earlier, named: &str) -> anyhow::Result<String> {
     let plan = &earlier.file.plan;
-    let host = target(plan, &options.host)?;
+    let host = target(plan, named)?;
     let frame = Frame::new(plan, Rules::default());
+    let about = earlier.about();
     let mut text = match &earlier.job.hosts[host].phase {
         Phase::Waiting if earlier.row.alive() => {
             let wait = waiting::turn(&frame, &earlier.job, &View::default(), host, now());
-            format!("{} waits for its turn: {}\n", options.host, wait.what)
+            format!("{} waits for its turn: {}\n", named, wait.what)
         }
-        Phase::Waiting => format!("{} was not begun: nobody works on this run now\n", options.host),
+        Phase::Waiting => format!("{} was not begun: nobody works on this run now\n", named),
         Phase::Working(work) => {
             let name = plan.steps.get(work.step).map_or("the end of its chain", |step| step.name.as_str());
             let now = if earlier.row.alive() { "is in work" } else { "was left" };
-            format!("{} {now} at {name}\n", options.host)
+            format!("{} {now} at {name}\n", named)
         }
-        Phase::Settling { .. } => format!("{} is through its chain and in its grace\n", options.host),
-        Phase::Done => format!("{} is done\n", options.host),
-        Phase::Failed { because, .. } => format!("{} failed: {because}\n", options.host),
-        Phase::Lost { because, .. } => format!("{} is in doubt: {because}\n", options.host),
-        Phase::Skipped { because } => format!("{} was skipped: {because}\n", options.host),
+        Phase::Settling { .. } => format!("{} is through its chain and in its grace\n", named),
+        Phase::Done => format!("{} is done\n", named),
+        Phase::Failed { because, .. } => format!("{} failed: {because}\n", named),
+        Phase::Lost { because, .. } => format!("{} is in doubt: {because}\n", named),
+        Phase::Skipped { because } => format!("{} was skipped: {because}\n", named),
     };
     if earlier.job.hosts[host].out() && !earlier.job.hosts[host].in_work() {
         text += "it counts as out until its gate passes\n";
+    }
+    let address = format!("{} ", plan.nodes[plan.hosts[host].node].address);
+    for wait in about.waits.iter().filter(|wait| wait.starts_with(&address)) {
+        let _ = writeln!(text, "now: {wait}");
+    }
+    for line in about.said.get(&host).into_iter().flatten() {
+        let _ = writeln!(text, "  {line}");
     }
     text += &wave(&earlier.file, host);
     let of_host = |what: &What| match what {

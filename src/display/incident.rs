@@ -46,7 +46,12 @@ pub(super) fn stop_words(why: &Stop) -> String {
     match why {
         Stop::Asked { by } => format!("asked by {by}; no further host opens, hosts in work finish"),
         Stop::Killed { by } => format!("told again by {by}; what runs is ended"),
-        Stop::After { hosts } => format!("{hosts} hosts were to be done"),
+        Stop::After { hosts } => {
+            format!(
+                "--stop-after: {hosts} {} to be opened in one go",
+                if *hosts == 1 { "host was" } else { "hosts were" }
+            )
+        }
         Stop::Failures { failed, allowed } => {
             format!("{failed} failed or in doubt, {allowed} allowed; no further host opens, hosts in work finish")
         }

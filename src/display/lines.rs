@@ -24,16 +24,23 @@ pub struct Lines<W> {
     volume: Volume,
     heartbeat_ms: Ms,
     said_at: Ms,
+    first: Option<String>,
 }
 
 impl<W: Write + Send> Lines<W> {
     pub fn new(out: W, volume: Volume) -> Lines<W> {
-        Lines { out, volume, heartbeat_ms: HEARTBEAT_MS, said_at: 0 }
+        Lines { out, volume, heartbeat_ms: HEARTBEAT_MS, said_at: 0, first: None }
     }
 
     /// Another time between two heartbeats.
     pub fn heartbeat(mut self, every_ms: Ms) -> Self {
         self.heartbeat_ms = every_ms;
+        self
+    }
+
+    /// Said before the first event, unless quiet: by then the run is a run.
+    pub fn first(mut self, line: String) -> Self {
+        self.first = (self.volume > Volume::Quiet).then_some(line);
         self
     }
 
@@ -45,6 +52,9 @@ impl<W: Write + Send> Lines<W> {
 
 impl<W: Write + Send> Display for Lines<W> {
     fn event(&mut self, plan: &Plan, event: &Event) {
+        if let Some(line) = self.first.take() {
+            let _ = writeln!(self.out, "{line}");
+        }
         if loudness(event) <= self.volume {
             self.say(event.at, &sentence(plan, event));
             self.said_at = event.at;

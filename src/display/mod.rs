@@ -6,6 +6,7 @@
 mod detached;
 mod incident;
 mod lines;
+mod noted;
 mod summary;
 mod time;
 mod waits;
@@ -13,7 +14,8 @@ mod waits;
 pub use detached::Detached;
 pub use incident::sentence;
 pub use lines::{Lines, Volume};
-pub use summary::summary;
+pub use noted::{Noted, noted};
+pub use summary::{About, summary};
 pub use time::{duration, stamp};
 
 use crate::job::event::{Event, Ms};

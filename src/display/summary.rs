@@ -2,7 +2,7 @@
 
 use super::incident::{address, outcome_words, step_name, stop_words};
 use super::time::{duration, stamp};
-use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, What};
+use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, Stop, What};
 use crate::job::model::{HostState, Job, Phase, Stage};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::StepKind;
@@ -22,19 +22,37 @@ struct Told {
     retries: u32,
 }
 
-/// Everything a person needs when the run `run` (its id, as one would type it) is over.
-pub fn summary(plan: &Plan, job: &Job, events: &[Event], run: &str) -> String {
+/// What is known of a run beside its journal.
+#[derive(Clone, Debug, Default)]
+pub struct About<'a> {
+    /// Its id, as one would type it.
+    pub run: &'a str,
+    /// A process works on it.
+    pub alive: bool,
+    /// What it waits for, as lines.
+    pub waits: Vec<String>,
+    /// What the command said that failed on a host, as lines.
+    pub said: BTreeMap<TargetIx, Vec<String>>,
+}
+
+/// Everything a person needs when a run is over, or while it goes on.
+pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> String {
     let told = told(plan, events);
-    let mut text = table(plan, job, &told).trim_fmt();
+    let mut text = table(plan, job, &told, about).trim_fmt();
     text.push('\n');
-    text += &counts(job, events);
+    text += &counts(job, events, about);
     for (host, state) in job.hosts.iter().enumerate() {
-        text += &trouble(plan, host, state);
+        text += &trouble(plan, host, state, about);
     }
-    if let Some(stopping) = &job.stopping {
-        text += &format!("stopped: {}\n", stop_words(stopping));
+    for wait in about.waits.iter().filter(|_| about.alive) {
+        text += &format!("now: {wait}\n");
     }
-    text + &next(plan, job, run)
+    // (that so many were to be opened is not why it ended when a host failed)
+    let beside = |why: &Stop| matches!(why, Stop::After { .. }) && job.ended == Some(Outcome::Failed);
+    if let Some(stopping) = job.stopping.as_ref().filter(|why| !beside(why)) {
+        text += &format!("{}: {}\n", if job.ended.is_some() { "stopped" } else { "stopping" }, stop_words(stopping));
+    }
+    text + &next(plan, job, about)
 }
 
 fn told(plan: &Plan, events: &[Event]) -> Vec<Told> {
@@ -82,7 +100,7 @@ impl Told {
     }
 }
 
-fn table(plan: &Plan, job: &Job, told: &[Told]) -> Table {
+fn table(plan: &Plan, job: &Job, told: &[Told], about: &About) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["host", "dc", "rack", "order", "result", "time", "steps"]);
@@ -98,18 +116,19 @@ fn table(plan: &Plan, job: &Job, told: &[Told]) -> Table {
             Cell::new(&node.datacenter),
             Cell::new(&node.rack),
             right(told.order.map_or("-".into(), |order| order.to_string())),
-            Cell::new(result(&job.hosts[host])),
+            Cell::new(result(&job.hosts[host], about)),
             right(time.unwrap_or_else(|| "-".into())),
-            Cell::new(steps(plan, told)),
+            Cell::new(steps(plan, told, &job.hosts[host])),
         ]);
     }
     table
 }
 
-fn result(state: &HostState) -> &'static str {
+fn result(state: &HostState, about: &About) -> &'static str {
     match &state.phase {
         Phase::Waiting => "not begun",
         Phase::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => "in doubt",
+        Phase::Working(_) | Phase::Settling { .. } if about.alive => "in work",
         Phase::Working(_) | Phase::Settling { .. } => "unfinished",
         Phase::Done if state.unproved => "done, unproved",
         Phase::Done => "done",
@@ -119,9 +138,15 @@ fn result(state: &HostState) -> &'static str {
     }
 }
 
-fn steps(plan: &Plan, told: &Told) -> String {
+fn steps(plan: &Plan, told: &Told, state: &HostState) -> String {
     let mut steps: Vec<String> =
         told.steps.iter().map(|(step, ms)| format!("{} {}", step_name(plan, *step), duration(*ms))).collect();
+    match &state.phase {
+        Phase::Failed { step, .. } => steps.push(format!("{} failed", step_name(plan, *step))),
+        Phase::Lost { step, .. } => steps.push(format!("{} in doubt", step_name(plan, *step))),
+        Phase::Working(work) => steps.push(format!("{} …", step_name(plan, work.step))),
+        Phase::Waiting | Phase::Settling { .. } | Phase::Done | Phase::Skipped { .. } => {}
+    }
     match told.retries {
         0 => {}
         1 => steps.push("1 retry".into()),
@@ -130,10 +155,10 @@ fn steps(plan: &Plan, told: &Told) -> String {
     steps.join(" · ")
 }
 
-fn counts(job: &Job, events: &[Event]) -> String {
+fn counts(job: &Job, events: &[Event], about: &About) -> String {
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     for host in &job.hosts {
-        *counted.entry(result(host)).or_default() += 1;
+        *counted.entry(result(host, about)).or_default() += 1;
     }
     let counts: Vec<String> = counted.iter().map(|(result, count)| format!("{count} {result}")).collect();
     let (first, last) = (events.first().map_or(0, |event| event.at), events.last().map_or(0, |event| event.at));
@@ -147,7 +172,10 @@ fn counts(job: &Job, events: &[Event]) -> String {
 }
 
 /// Why it failed, and the way back for one that may be out of service.
-fn trouble(plan: &Plan, host: TargetIx, state: &HostState) -> String {
+fn trouble(plan: &Plan, host: TargetIx, state: &HostState, about: &About) -> String {
+    if about.alive && state.in_work() {
+        return String::new();
+    }
     let mut text = String::new();
     let address = address(plan, host);
     match &state.phase {
@@ -160,6 +188,9 @@ fn trouble(plan: &Plan, host: TargetIx, state: &HostState) -> String {
         Phase::Skipped { because } => text += &format!("{address} skipped: {because}\n"),
         Phase::Working(work) => text += &format!("{address} was left at {}\n", step_name(plan, work.step)),
         Phase::Waiting | Phase::Settling { .. } | Phase::Done => {}
+    }
+    for line in about.said.get(&host).into_iter().flatten() {
+        text += &format!("   {line}\n");
     }
     if state.disrupted && (state.unproved || state.in_work()) {
         text += &format!("   it may be out of service; this brings it back: {}\n", way_back(plan, host));
@@ -179,9 +210,13 @@ fn way_back(plan: &Plan, host: TargetIx) -> String {
 }
 
 /// What to type next.
-fn next(plan: &Plan, job: &Job, run: &str) -> String {
+fn next(plan: &Plan, job: &Job, about: &About) -> String {
+    let run = about.run;
     let Some(outcome) = job.ended else {
-        return format!("it has not ended; go on with: rollbook resume {run}\n");
+        return match about.alive {
+            true => format!("it is being worked on; next: rollbook runs watch {run}\n      or: rollbook stop {run}\n"),
+            false => format!("it has not ended; go on with: rollbook resume {run}\n"),
+        };
     };
     let first = |test: fn(&Phase) -> bool| {
         let found = job.hosts.iter().position(|host| test(&host.phase) && !host.settled);
@@ -200,7 +235,12 @@ fn next(plan: &Plan, job: &Job, run: &str) -> String {
         }
         (_, None) if left.is_some() && failed.is_none() => vec![format!("rollbook resume {run}")],
         (_, None) => {
-            vec![format!("rollbook resume {run} --retry-failed"), format!("rollbook resume {run} --skip HOST")]
+            let host = failed.unwrap_or_else(|| "HOST".into());
+            vec![
+                format!("rollbook resume {run} --retry-failed   (from the step that failed)"),
+                format!("rollbook resume {run} --skip {host}   (leave it alone, go on with the others)"),
+                format!("rollbook resolve {run} {host} --as done   (you did the step by hand; then resume)"),
+            ]
         }
     };
     format!("{}; next: {}\n", outcome_words(outcome), commands.join("\n      or: "))

@@ -2,7 +2,7 @@
 //! journalled → done. Everything that decides is in `job`; everything here is order and patience.
 
 use super::process::{Control, Launcher};
-use super::{adoption, orders};
+use super::{adoption, orders, remarks};
 use crate::ask::{self, Asker};
 use crate::display::Display;
 use crate::job::apply::{IllegalTransition, apply};
@@ -182,7 +182,19 @@ impl<'a> Engine<'a> {
         }
         let facts = facts(&self.job, &input, now);
         observe(self.frame, &self.job, &mut self.view, &input, now);
-        self.journal(facts).await
+        let remark = match &input {
+            Input::Told(told) => remarks::answer(self.frame.plan, &self.job, told, !facts.is_empty(), &self.ctx.run),
+            Input::Ended { task, end } if !facts.is_empty() => {
+                let folder = self.ctx.store.run_folder(&self.ctx.run);
+                remarks::last_words_of(self.frame.plan, &folder, *task, self.job.session, end)
+            }
+            _ => None,
+        };
+        self.journal(facts).await?;
+        if let Some(remark) = remark {
+            self.ctx.displays.iter_mut().for_each(|display| display.trouble(&remark, now));
+        }
+        Ok(())
     }
 
     /// First on the disk, then in force, then shown.

@@ -7,6 +7,7 @@ mod adoption;
 pub mod child;
 pub mod engine;
 mod orders;
+mod remarks;
 pub mod process;
 pub mod session;
 pub mod signals;

@@ -322,7 +322,8 @@ impl Poll<'_> {
         let rebooted = before.boot_id.as_deref() != Some(boot);
         // counted to the asking: a process from before the step is at least so old
         let age = asked.saturating_sub(self.expect.since.unwrap_or(asked)) / 1000;
-        let young = info.uptime_s < age;
+        // or than before it was taken out: a process never grows younger
+        let young = info.uptime_s < age || before.uptime_s.is_some_and(|before| info.uptime_s < before);
         let required = self.frame.plan.checks_each_host.contains(&Check::Restarted);
         if self.expect.reboot || rebooted {
             return match newer {
@@ -334,7 +335,10 @@ impl Poll<'_> {
             return match (newer, young) {
                 (true, true) => Ok(format!("generation newer, up for {} s", info.uptime_s)),
                 (false, _) => Err("its gossip generation is the one from before: it has not restarted".into()),
-                (_, false) => Err(format!("its process is {} s old: it has not restarted", info.uptime_s)),
+                (_, false) => Err(format!(
+                    "its process is {} s old, and the step began {age} s ago: it has not restarted",
+                    info.uptime_s
+                )),
             };
         }
         let quiet = now.saturating_sub(self.expect.unknown_until.unwrap_or(now));

@@ -135,7 +135,9 @@ fn restarted(
         return Err(unreadable(&info.answer));
     };
     let age = info.asked.saturating_sub(state.expect.since.unwrap_or(info.asked)) / 1000;
-    if seen.iter().all(|seen| *seen > generation) && view.uptime_s < age {
+    let before = state.baseline.as_ref().and_then(|baseline| baseline.uptime_s);
+    let young = view.uptime_s < age || before.is_some_and(|before| view.uptime_s < before);
+    if seen.iter().all(|seen| *seen > generation) && young {
         return Ok(Some("generation newer".into()));
     }
     for observer in observers {

@@ -8,6 +8,7 @@ mod clean;
 pub mod durable_file;
 mod error;
 pub mod home;
+mod last_words;
 mod leases;
 pub mod owner;
 mod requests;
@@ -16,6 +17,7 @@ mod schema;
 
 pub use clean::Cleaned;
 pub use error::StoreError;
+pub use last_words::last_words;
 pub use leases::{Held, LeaseRequest};
 pub use requests::Request;
 pub use runs::{NewRun, RunRow, RunState, short};

@@ -125,8 +125,16 @@ fn parameters_and_narrowing() {
     let skip = expect(plan(&["--param", "kernel=6.1", "--skip", "10.10.0.11", "--format", "json"]), 0, &[]);
     let json: serde_json::Value = serde_json::from_str(&skip.out).unwrap();
     assert_eq!(json["plan"]["hosts"].as_array().unwrap().len(), 5);
-    expect(plan(&["--param", "kernel=6.1", "--only", "rack=rack9"]), 65, &["rack9"]);
+    expect(plan(&["--param", "kernel=6.1", "--only", "rack=rack9"]), 64, &["error: `--only`", "rack9", "rack1"]);
     expect(plan(&["--param", "kernel=6.1", "--only", "disk=1"]), 64, &["rack=R"]);
+    let two = expect(plan(&["--param", "kernel=6.1", "--only", "10.10.0.11,10.10.0.12", "--format", "json"]), 0, &[]);
+    let json: serde_json::Value = serde_json::from_str(&two.out).unwrap();
+    assert_eq!(json["plan"]["hosts"].as_array().unwrap().len(), 2);
+    expect(
+        plan(&["--param", "kernel=6.1", "--out", &desk.path("saved.json").display().to_string()]),
+        0,
+        &["saved.json --sandbox=6` runs exactly this"],
+    );
 }
 
 #[test]

@@ -213,3 +213,46 @@ fn the_doctor_tells_what_stands_in_the_way() {
     }
     expect(desk.rollbook(&["runs"]), 0, &["no run yet"]);
 }
+
+#[test]
+fn while_it_runs_everybody_can_see_what_it_waits_for_and_every_stop_is_answered() {
+    let desk = three();
+    let playbook = desk.file(
+        "p.yaml",
+        "rollbook: 1\nname: slow\nsteps:\n  - run: sh -c 'while test ! -e \"$GO\"; do sleep 0.1; done; echo too late >&2; exit 7'\n    env: { GO: GOFILE }\n    takes-down: nothing\n"
+            .replace("GOFILE", &desk.path("go").display().to_string())
+            .as_str(),
+    );
+    let seed = desk.lab().sandbox.seed();
+    let child = desk.start(&["run", &playbook, "--seed-host", &seed, "--yes", "--stop-after", "1"]);
+    desk.wait_for_event("\"spawned\"");
+    let shown = std::iter::repeat_with(|| {
+        std::thread::sleep(Duration::from_millis(200));
+        desk.rollbook(&["runs", "show", "last"]).out
+    });
+    let shown = shown.take(100).find(|text| text.contains("now: 10.10.0.11 run waits for")).expect("a wait is shown");
+    assert!(shown.contains("1 in work") && shown.contains("being worked on; next: rollbook runs watch"), "{shown}");
+    assert!(!shown.contains("brings it back") && !shown.contains("resume"), "{shown}");
+    expect(desk.rollbook(&["why", "last", "10.10.0.11"]), 0, &["is in work at run", "now: 10.10.0.11 run waits for"]);
+    expect(desk.rollbook(&["why", "last"]), 0, &["now: 10.10.0.11 run waits for"]);
+    tell(&child, rustix::process::Signal::TERM);
+    std::thread::sleep(Duration::from_millis(500));
+    expect(desk.rollbook(&["stop", "last"]), 0, &[]);
+    std::thread::sleep(Duration::from_secs(3));
+    desk.file("go", "");
+    let said: crate::sandbox::Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.exit, Some(3), "{said:?}");
+    for text in [
+        "in work: 10.10.0.11; a second signal ends what runs at once; later: rollbook resume",
+        "it is stopping already",
+    ] {
+        assert!(said.err.contains(text), "{text}: {said:?}");
+    }
+    assert!(said.err.contains("10.10.0.11 run said last: too late (all of it: "), "{said:?}");
+    assert!(
+        said.out.contains("| too late") && said.out.contains("run failed") && said.out.contains("--as done"),
+        "{said:?}"
+    );
+    expect(desk.rollbook(&["why", "last", "10.10.0.11"]), 0, &["| too late", "01-run/err"]);
+    assert!(!desk.rollbook(&["runs", "show", "last"]).out.contains("now:"));
+}

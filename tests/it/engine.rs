@@ -3,7 +3,7 @@
 use crate::sandbox::{Lab, PROGRAM};
 use rollbook::ask::Asker;
 use rollbook::discover::{AccessWords, discover};
-use rollbook::display::{Display, Lines, Volume, summary};
+use rollbook::display::{About, Display, Lines, Volume, summary};
 use rollbook::execute::engine::{self, EngineError, RunContext};
 use rollbook::execute::process::Launcher;
 use rollbook::job::event::{End, Event, HostEvent, Ms, Outcome, Resolution, RunEvent, StepEvent, What};
@@ -250,7 +250,7 @@ async fn every_host_reboots_once_and_no_two_replicas_are_ever_down() {
     let address = ground.file.plan.nodes[ground.file.plan.hosts[0].node].address;
     let files = ground.store.run_folder(&run).join("hosts").join(address.to_string());
     assert!(files.join("01-drain/out").exists() && files.join("03-reboot/status").exists());
-    let shown = summary(&ground.file.plan, &job, &events, &run);
+    let shown = summary(&ground.file.plan, &job, &events, &About { run: &run, ..About::default() });
     eprintln!("{shown}");
     assert!(shown.contains("3 hosts: 3 done") && shown.contains(&format!("rollbook runs show {run}")), "{shown}");
 }
@@ -267,7 +267,7 @@ async fn told_to_stop_it_finishes_the_host_in_work_and_goes_on_later() {
     let (outcome, job) = ground.run(&run, stop).await;
     assert_eq!((outcome, opened(&ground.events(&run))), (Outcome::Stopped, 1));
     assert_eq!(job.hosts.iter().filter(|host| host.phase == Phase::Done).count(), 1);
-    let shown = summary(&ground.file.plan, &job, &ground.events(&run), &run);
+    let shown = summary(&ground.file.plan, &job, &ground.events(&run), &About { run: &run, ..About::default() });
     assert!(shown.contains(&format!("rollbook resume {run}")) && shown.contains("not begun"), "{shown}");
     let (outcome, _) = ground.run(&run, |_, _| {}).await;
     assert_eq!((outcome, opened(&ground.events(&run))), (Outcome::Succeeded, 3));
@@ -286,7 +286,7 @@ async fn another_process_stops_it_through_the_store() {
     };
     let (outcome, job) = ground.run(&run, ask).await;
     assert_eq!((outcome, opened(&ground.events(&run))), (Outcome::Stopped, 1));
-    let shown = summary(&ground.file.plan, &job, &ground.events(&run), &run);
+    let shown = summary(&ground.file.plan, &job, &ground.events(&run), &About { run: &run, ..About::default() });
     assert!(shown.contains("asked by bert"), "{shown}");
 }
 
@@ -296,7 +296,8 @@ async fn a_host_that_fails_stops_new_starts_and_is_named_with_the_way_back() {
     let run = ground.new_run();
     let (outcome, job) = ground.run(&run, |_, _| {}).await;
     assert_eq!((outcome, opened(&ground.events(&run))), (Outcome::Failed, 1));
-    let shown = summary(&ground.file.plan, &job, &ground.events(&run), &run);
+    let about = About { run: &run, ..About::default() };
+    let shown = summary(&ground.file.plan, &job, &ground.events(&run), &about);
     let address = ground.file.plan.nodes[ground.file.plan.hosts[0].node].address;
     assert!(shown.contains(&format!("this brings it back: ssh {address} sudo systemctl start cassandra")), "{shown}");
     assert!(shown.contains("--retry-failed"), "{shown}");

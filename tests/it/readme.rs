@@ -48,11 +48,17 @@ fn the_first_real_cluster_is_the_same_on_the_sandbox() {
     let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(3) });
     let seed = desk.lab().sandbox.seed();
     let lines = commands("rollbook ");
+    let longer = blocks("yaml").into_iter().find(|text| text.contains("name: kernel-update")).unwrap();
+    let longer = desk.file("kernel-update.yaml", longer);
     assert!(lines.len() >= 4, "{lines:?}");
     for line in lines {
         let plan = desk.path("plan.json").display().to_string();
-        let line: Vec<String> =
-            line.iter().map(|word| word.replace("10.0.0.11", &seed).replace("plan.json", &plan)).collect();
+        let line: Vec<String> = line
+            .iter()
+            .map(|word| {
+                word.replace("10.0.0.11", &seed).replace("plan.json", &plan).replace("kernel-update.yaml", &longer)
+            })
+            .collect();
         let mut line = words(&line);
         if line[0] == "run" {
             line.push("--yes");

@@ -1,17 +1,19 @@
 //! `rollbook runs watch`: the events of a run as they become durable, until it ends.
 
 use crate::cli::carry_out::exit_of;
-use crate::cli::context::{Context, unusable};
+use crate::cli::context::{Context, now, unusable};
 use crate::cli::earlier_run::{Earlier, stands};
 use crate::cli::exit::{Exit, Failure};
-use crate::display::{sentence, stamp};
+use crate::display::{noted, sentence, stamp};
 use crate::store::RunState;
 use clap::Args;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two looks into the journal.
 const LOOK: Duration = Duration::from_millis(500);
+/// After so long without an event it is said what is waited for.
+const QUIET: Duration = Duration::from_secs(30);
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -25,7 +27,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let earlier = Earlier::find(context, &options.run)?;
     let (store, plan, id) = (&earlier.store, &earlier.file.plan, &earlier.row.id);
     let mut stdout = std::io::stdout();
-    let mut seen = 0;
+    let (mut seen, mut said) = (0, Instant::now());
     loop {
         // First whether it lives, then its events: what it wrote last is not missed.
         let row = store.find(id).map_err(unusable)?;
@@ -34,7 +36,13 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         };
         for (number, event) in store.events_after(id, seen).map_err(unusable)? {
             writeln!(stdout, "{} {}", stamp(event.at), sentence(plan, &event))?;
-            seen = number;
+            (seen, said) = (number, Instant::now());
+        }
+        if said.elapsed() >= QUIET {
+            for wait in noted(&store.run_folder(id)) {
+                writeln!(stdout, "{} … {wait}", stamp(now()))?;
+            }
+            said = Instant::now();
         }
         stdout.flush()?;
         if let RunState::Ended(outcome) = row.state {

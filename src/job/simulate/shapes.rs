@@ -1,7 +1,7 @@
 //! Random clusters, random plans, random hazards.
 
 use super::dice::Dice;
-use crate::plan::model::{Datacenter, Node, Plan, PlannedKeyspace, Rendered, Step, Target, VERSION};
+use crate::plan::model::{Datacenter, Node, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION};
 use crate::plan::protection::{Protection, protects, racks_are_free};
 use crate::playbook::model::{DatacenterOrder, Keyspaces, OnFailure, StepKind, Strategy, TakesDown};
 use crate::topology::model::{Factor, Host, Keyspace, Replication, Topology};
@@ -191,12 +191,18 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         checks_start: vec![],
         checks_each_host: vec![],
         ignore_down: false,
-        setup: vec![],
+        // (drawn from the seed itself: the rest of a scene stays what it was)
+        setup: setup(dice.clone()),
         steps,
         left_out: vec![],
         hosts: worked.into_iter().map(|node| Target { node, words: words.clone() }).collect(),
         warnings: vec![],
     }
+}
+
+fn setup(mut dice: Dice) -> Vec<Setup> {
+    let one = || Setup { run: vec!["true".into()], undo: Some(vec!["true".into()]), timeout_ms: 60_000 };
+    (0..*dice.pick(&[0, 0, 1, 2])).map(|_| one()).collect()
 }
 
 fn node(host: &Host) -> Node {

@@ -116,6 +116,7 @@ impl Reading<'_> {
         let (mut known, mut bare) = (true, false);
         for word in &command.words {
             known &= self.names_are_known(word, scope);
+            self.single_braces(word);
             bare |= self.bare_text(word);
         }
         if known && !bare {
@@ -135,6 +136,22 @@ impl Reading<'_> {
         let known = found.is_empty();
         self.findings.extend(found);
         known
+    }
+
+    /// `{host}` is what other tools replace; here it would go out as it stands.
+    fn single_braces(&mut self, word: &Word) {
+        const NAMES: [&str; 6] = ["host", "host.address", "host.rack", "datacenter", "rack", "address"];
+        let text = &word.template;
+        let found = NAMES.into_iter().find(|name| {
+            let single = format!("{{{name}}}");
+            text.match_indices(&single).any(|(at, _)| !text[..at].ends_with(['{', '$']))
+        });
+        if let Some(name) = found {
+            let message = format!("`{{{name}}}` is not replaced: it goes out as it stands");
+            let mut warning = Diagnostic::warning(message).help("a value is written with two braces: `{{ host }}`");
+            warning.span = Some(word.span);
+            self.findings.push(warning);
+        }
     }
 
     /// A parameter of type text that stands in a command without a filter: an error of its own, since

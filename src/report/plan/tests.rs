@@ -23,7 +23,7 @@ fn says(edit: impl FnOnce(&mut Plan), what: &str) {
 
 #[test]
 fn the_six_hosts() {
-    let text = plan_text(&file(|_| ()), Some("plan.json"));
+    let text = plan_text(&file(|_| ()), Some(("plan.json", "rollbook run plan.json")));
     let expected = [
         "rolling-reboot on cluster lab, asked of 3 nodes (10.77.0.11, .12, .13), which agree",
         "6 hosts · dc1: rack1 2, rack2 2, rack3 2 · Cassandra 5.0.5",
@@ -149,7 +149,7 @@ fn no_text_of_others_steers_a_terminal_or_marks_up() {
         plan.params.insert("p".into(), hostile.into());
     });
     let fine = |text: &str| !text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}');
-    assert!(fine(&plan_text(&file, Some(hostile))));
+    assert!(fine(&plan_text(&file, Some((hostile, hostile)))));
     let markdown = plan_markdown(&file);
     assert!(fine(&markdown));
     for line in markdown.lines() {

@@ -8,8 +8,8 @@ use crate::report::plain::{command, terminal};
 const HOSTS_WIDTH: usize = 64;
 const SCRIPT_LINES: usize = 6;
 
-/// The plan as text. `saved`: where the file was written, to say how to run it.
-pub fn plan_text(file: &PlanFile, saved: Option<&str>) -> String {
+/// The plan as text. `saved`: where the file was written, and the words that run it.
+pub fn plan_text(file: &PlanFile, saved: Option<(&str, &str)>) -> String {
     let mut text = Vec::new();
     header(file, &mut text);
     text.push(String::new());
@@ -29,9 +29,9 @@ pub fn plan_text(file: &PlanFile, saved: Option<&str>) -> String {
         text.extend(warning.help.as_ref().map(|help| format!("   help: {}", terminal(help))));
     }
     text.push(match saved {
-        Some(path) => {
-            let path = terminal(path);
-            format!("plan {} saved to {path}; `rollbook run {path}` runs exactly this", terminal(&file.hash))
+        Some((path, command)) => {
+            let (path, command) = (terminal(path), terminal(command));
+            format!("plan {} saved to {path}; `{command}` runs exactly this", terminal(&file.hash))
         }
         None => format!("plan {}", terminal(&file.hash)),
     });

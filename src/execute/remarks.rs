@@ -1,0 +1,44 @@
+//! What is said beside the journal: an answer to whoever tells the run something, and a failed command's last words.
+
+use crate::job::event::End;
+use crate::job::model::Job;
+use crate::job::view::{Task, Told};
+use crate::plan::model::Plan;
+use crate::store::{attempt, last_words, short};
+use std::path::Path;
+
+/// Nobody who tells a run to stop is left without an answer: what is awaited, what a second signal does, and how to
+/// go on. `stopped`: it was this that made it stop. None when the journal says all there is.
+pub(super) fn answer(plan: &Plan, job: &Job, told: &Told, stopped: bool, run: &str) -> Option<String> {
+    let Told::Stop { by } = told else { return None };
+    let awaited: Vec<String> = (0..job.hosts.len())
+        .filter(|host| job.hosts[*host].in_work())
+        .map(|host| plan.nodes[plan.hosts[host].node].address.to_string())
+        .collect();
+    let awaited =
+        if awaited.is_empty() { "no host is in work".into() } else { format!("in work: {}", awaited.join(", ")) };
+    let again = if by.starts_with("SIG") { "; a second signal ends what runs at once" } else { "" };
+    let already = if stopped { String::new() } else { format!("{by}: it is stopping already; ") };
+    Some(format!("{already}{awaited}{again}; later: rollbook resume {}", short(run)))
+}
+
+/// The end of what a command that failed printed, and where all of it is.
+pub(super) fn last_words_of(plan: &Plan, folder: &Path, task: Task, session: u32, end: &End) -> Option<String> {
+    let fine = |status: &i32| match task {
+        Task::Step { step, .. } => plan.steps[step].ok_exit.contains(status),
+        Task::Probe { .. } => true,
+        Task::Setup { .. } | Task::Undo { .. } => *status == 0,
+    };
+    if matches!(end, End::Exit { status } if fine(status)) {
+        return None;
+    }
+    let (path, lines) = last_words(&folder.join(attempt::folder(plan, task, session)))?;
+    let whose = match task {
+        Task::Step { host, step, .. } | Task::Probe { host, step, .. } => {
+            format!("{} {}", plan.nodes[plan.hosts[host].node].address, plan.steps[step].name)
+        }
+        Task::Setup { index } => format!("setup {}", index + 1),
+        Task::Undo { index } => format!("undo of setup {}", index + 1),
+    };
+    Some(format!("{whose} said last: {} (all of it: {})", lines.join(" | "), path.display()))
+}
