@@ -135,7 +135,7 @@ impl Asker {
                 self.read(node, "info", |text| Ok(Answer::Info(Arc::new(nodetool::parse_info(text)?)))).await
             }
             Question::Mode => {
-                self.read(node, "netstats", |text| Ok(Answer::Mode(nodetool::parse_netstats_mode(text)?))).await
+                self.read(node, "netstats", |text| Ok(Answer::Mode(nodetool::parse_netstats(text)?))).await
             }
             Question::BootId => self.boot_id(node).await,
             Question::Shape => self.shape(node).await,

@@ -4,7 +4,7 @@ use crate::ask::{Asker, Failure, Reason};
 use crate::diagnostic::Severity;
 use crate::plan::model::{NodeIx, Plan, Target, TargetIx};
 use crate::playbook::model::{StepKind, TakesDown};
-use crate::topology::nodetool::parse_netstats_mode;
+use crate::topology::nodetool::parse_netstats;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -200,14 +200,14 @@ impl Host {
 
     async fn mode(&self, severity: Severity) -> Option<PreflightFinding> {
         let name = self.asker.name(self.node);
-        let message = match self.asker.parsed(self.node, &["netstats"], parse_netstats_mode).await {
-            Ok(mode) if mode == "NORMAL" => return None,
-            Ok(mode) if mode == "DECOMMISSION_FAILED" => {
-                let message = format!("{name} failed to leave the cluster (`Mode: {mode}`), and serves");
+        let message = match self.asker.parsed(self.node, &["netstats"], parse_netstats).await {
+            Ok(view) if view.mode == "NORMAL" => return None,
+            Ok(view) if view.mode == "DECOMMISSION_FAILED" => {
+                let message = format!("{name} failed to leave the cluster (`Mode: {}`), and serves", view.mode);
                 let help = "finish or give up the decommission before long";
                 return Some(self.finding(Severity::Warning, PreflightCheck::Mode, message, help));
             }
-            Ok(mode) => format!("{name} is in mode `{mode}` and does not serve"),
+            Ok(view) => format!("{name} is in mode `{}` and does not serve", view.mode),
             Err(sentence) => sentence,
         };
         let help = "bring the node back first, or leave it out of `targets`";

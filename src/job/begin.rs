@@ -3,7 +3,7 @@
 use super::decide::Desk;
 use super::event::{Ms, Outcome, Question, RunEvent};
 use super::evidence::{
-    Evidence, gossip, names, observers, schema_disagreement, shows_up, status, unexpected_unreachable,
+    Evidence, gossip, names, observers, same_release, schema_disagreement, shows_up, status, unexpected_unreachable,
 };
 use super::heard::Heard;
 use super::rules::{Frame, unreadable};
@@ -84,6 +84,8 @@ impl Start<'_> {
             self.all_up(&views)?;
         }
         complete &= self.added(evidence, since, &views)?;
+        complete &= self.streams(evidence, since)?;
+        complete &= self.releases(evidence, since)?;
         Ok(complete)
     }
 
@@ -163,6 +165,48 @@ impl Start<'_> {
             }
         }
         wrong.map_or(Ok(complete), Err)
+    }
+
+    /// `no-streaming`: of the whole cluster, for a stream between two nodes is on no third one's screen.
+    fn streams(&self, evidence: &mut Evidence, since: Ms) -> Result<bool, String> {
+        if !self.frame.plan.checks_start.contains(&Check::NoStreaming) {
+            return Ok(true);
+        }
+        let mut complete = true;
+        for node in self.wanted() {
+            match evidence.read_within(node, Question::Mode, since, DEADLINE_MS).map(|heard| &heard.answer) {
+                None => complete = false,
+                Some(Answer::Mode(view)) if !view.streams => {}
+                Some(other) => {
+                    evidence.again(node, Question::Mode);
+                    let address = self.frame.address(node);
+                    return Err(match other {
+                        Answer::Mode(_) => format!("no-streaming: {address} sends or receives streams"),
+                        other => format!("{address}: {}", unreadable(other)),
+                    });
+                }
+            }
+        }
+        Ok(complete)
+    }
+
+    fn releases(&self, evidence: &mut Evidence, since: Ms) -> Result<bool, String> {
+        if !self.frame.plan.checks_start.contains(&Check::SameRelease) {
+            return Ok(true);
+        }
+        let mut complete = true;
+        for node in &self.observers {
+            let Some(heard) = evidence.read_within(*node, Question::Gossip, since, DEADLINE_MS) else {
+                complete = false;
+                continue;
+            };
+            let view = self.readable(*node, heard, gossip)?;
+            if let Err(why) = same_release(self.frame, *node, view, &self.wanted().collect()) {
+                evidence.again(*node, Question::Gossip);
+                return Err(why);
+            }
+        }
+        Ok(complete)
     }
 
     /// Checks that the playbook adds under `checks: start`.

@@ -75,7 +75,7 @@ pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, 
 fn serves(view: &View, node: NodeIx) -> bool {
     let mode = view.heard(node, Question::Mode).map(|heard| &heard.answer);
     let info = view.heard(node, Question::Info).map(|heard| &heard.answer);
-    matches!(mode, Some(Answer::Mode(mode)) if serving_mode(mode))
+    matches!(mode, Some(Answer::Mode(view)) if serving_mode(&view.mode))
         && matches!(info, Some(Answer::Info(info)) if info.native_transport && info.gossip)
 }
 
@@ -138,4 +138,28 @@ pub(super) fn schema_disagreement(frame: &Frame, gossip: &GossipView, live: &BTr
     }
     (releases.len() > 2)
         .then(|| format!("{} releases at once: {}", releases.len(), Vec::from_iter(releases).join(", ")))
+}
+
+/// The check `same-release`: what one observer's gossip has of the nodes that are live there.
+pub(super) fn same_release(
+    frame: &Frame,
+    by: NodeIx,
+    gossip: &GossipView,
+    live: &BTreeSet<NodeIx>,
+) -> Result<(), String> {
+    let mut first: Option<(NodeIx, &str)> = None;
+    for node in live {
+        let (address, by) = (frame.address(*node), frame.address(by));
+        let Some(release) = gossip.nodes.get(&address).and_then(|state| state.release.as_deref()) else {
+            return Err(format!("same-release, asked of {by}: the release of {address} is unknown"));
+        };
+        match first {
+            Some((other, known)) if known != release => {
+                let other = frame.address(other);
+                return Err(format!("same-release, asked of {by}: {other} runs {known}, {address} runs {release}"));
+            }
+            _ => first = Some((*node, release)),
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,8 @@
 
 use super::event::{Ms, Question};
 use super::evidence::{
-    Evidence, gossip, names, observers, schema_disagreement, serving_mode, shows_up, status, unexpected_unreachable,
+    Evidence, gossip, names, observers, same_release, schema_disagreement, serving_mode, shows_up, status,
+    unexpected_unreachable,
 };
 use super::heard::{Gate, Heard, Need, View};
 use super::model::{Expect, Job};
@@ -167,8 +168,11 @@ impl Poll<'_> {
     fn mode(&self, evidence: &mut Evidence) -> Part<()> {
         let Some(heard) = evidence.read(self.node, Question::Mode, self.since) else { return Ok(None) };
         match &heard.answer {
-            Answer::Mode(mode) if serving_mode(mode) => Ok(Some(())),
-            Answer::Mode(mode) => Err(format!("it says `Mode: {mode}`")),
+            Answer::Mode(view) if !serving_mode(&view.mode) => Err(format!("it says `Mode: {}`", view.mode)),
+            Answer::Mode(view) if view.streams && self.frame.plan.checks_each_host.contains(&Check::NoStreaming) => {
+                Err("no-streaming: it sends or receives streams".into())
+            }
+            Answer::Mode(_) => Ok(Some(())),
             other => Err(unreadable(other)),
         }
     }
@@ -293,6 +297,9 @@ impl Poll<'_> {
             let live = live.filter(|node| shows_up(self.frame, view, *node)).collect();
             if let Some(why) = schema_disagreement(self.frame, gossip, &live) {
                 return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
+            }
+            if self.frame.plan.checks_each_host.contains(&Check::SameRelease) {
+                same_release(self.frame, *by, gossip, &live)?;
             }
         }
         Ok(())

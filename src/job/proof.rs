@@ -64,11 +64,11 @@ type Part = Result<Option<String>, String>;
 fn drained(evidence: &mut Evidence, node: NodeIx, since: Ms) -> Part {
     let Some(heard) = evidence.read(node, Question::Mode, since) else { return Ok(None) };
     match &heard.answer {
-        Answer::Mode(mode) if mode == "DRAINED" => Ok(Some("Mode: DRAINED".into())),
+        Answer::Mode(view) if view.mode == "DRAINED" => Ok(Some("Mode: DRAINED".into())),
         other => {
             evidence.again(node, Question::Mode);
             Err(match other {
-                Answer::Mode(mode) => format!("the node says `Mode: {mode}`, not DRAINED"),
+                Answer::Mode(view) => format!("the node says `Mode: {}`, not DRAINED", view.mode),
                 _ => unreadable(other),
             })
         }

@@ -2,7 +2,8 @@
 
 use super::event::{Baseline, Ms, Question};
 use super::evidence::{
-    Evidence, gossip, names, observers, schema_disagreement, serving_mode, shows_up, status, unexpected_unreachable,
+    Evidence, gossip, names, observers, same_release, schema_disagreement, serving_mode, shows_up, status,
+    unexpected_unreachable,
 };
 use super::heard::{Need, View};
 use super::model::Job;
@@ -225,8 +226,12 @@ impl<'a> Candidate<'a> {
             }
         }
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
-            if let Some(why) = schema_disagreement(self.frame, gossip, &live_at(view)) {
+            let live = live_at(view);
+            if let Some(why) = schema_disagreement(self.frame, gossip, &live) {
                 return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
+            }
+            if self.frame.plan.checks_each_host.contains(&Check::SameRelease) {
+                same_release(self.frame, *by, gossip, &live)?;
             }
         }
         Ok(())
@@ -241,8 +246,13 @@ impl<'a> Candidate<'a> {
         let Answer::BootId(boot) = &boot.answer else { return Err(unreadable(&boot.answer)) };
         let Answer::Info(info) = &info.answer else { return Err(unreadable(&info.answer)) };
         match &mode.answer {
-            Answer::Mode(mode) if serving_mode(mode) => {}
-            Answer::Mode(mode) => return Err(format!("{} says `Mode: {mode}`", self.frame.address(self.node))),
+            Answer::Mode(view) if !serving_mode(&view.mode) => {
+                return Err(format!("{} says `Mode: {}`", self.frame.address(self.node), view.mode));
+            }
+            Answer::Mode(view) if view.streams && self.frame.plan.checks_each_host.contains(&Check::NoStreaming) => {
+                return Err(format!("no-streaming: {} sends or receives streams", self.frame.address(self.node)));
+            }
+            Answer::Mode(_) => {}
             other => return Err(unreadable(other)),
         }
         if self.frame.plan.checks_each_host.contains(&Check::NativeTransport) && !info.native_transport {

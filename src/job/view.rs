@@ -3,7 +3,7 @@
 use super::event::{Asked, Ms, Question};
 use crate::plan::model::NodeIx;
 use crate::topology::model::Topology;
-use crate::topology::nodetool::{ClusterView, GossipView, InfoView, StatusView};
+use crate::topology::nodetool::{ClusterView, GossipView, InfoView, NetstatsView, StatusView};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub enum Answer {
     Describe(Arc<ClusterView>),
     Info(Arc<InfoView>),
     /// `NORMAL`, `DRAINED`, …
-    Mode(String),
+    Mode(NetstatsView),
     BootId(String),
     Shape(Arc<Shape>),
     /// One sentence: what was asked and what came instead.

@@ -140,6 +140,8 @@ pub fn check_word(check: Check) -> &'static str {
         Check::NativeTransport => "native-transport",
         Check::OwnViewComplete => "own-view-complete",
         Check::Restarted => "restarted",
+        Check::NoStreaming => "no-streaming",
+        Check::SameRelease => "same-release",
     }
 }
 

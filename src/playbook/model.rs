@@ -167,6 +167,10 @@ pub enum Check {
     OwnViewComplete,
     /// The restart is proved, whatever the step.
     Restarted,
+    /// The host neither sends nor receives streams (bootstrap, repair, decommission); at the start: no node does.
+    NoStreaming,
+    /// Every node runs the same release of Cassandra, as gossip has it.
+    SameRelease,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -52,6 +52,10 @@ pub enum Fate {
     Joining,
     /// It is shown `UL`.
     Leaving,
+    /// A repair sends data from it.
+    Streaming,
+    /// It runs this release instead.
+    OtherRelease(String),
 
     // What stands between it and the operator.
     SshRefused,

@@ -4,6 +4,7 @@ use super::cluster::{Cluster, Machine};
 use super::fault::{self, Fate, Fault, Planted};
 use super::host::{self, History};
 use super::life::Span;
+use super::nodetool::RELEASE;
 use super::pace::{self, Moment};
 use anyhow::Result;
 use std::path::Path;
@@ -43,6 +44,13 @@ impl World {
 
     pub fn has(&self, machine: &Machine, fate: &Fate) -> bool {
         self.wrong(machine).any(|held| held == fate)
+    }
+
+    /// The release of Cassandra that a machine runs.
+    pub fn release<'a>(&'a self, machine: &'a Machine) -> &'a str {
+        let other =
+            self.wrong(machine).find_map(|fate| if let Fate::OtherRelease(name) = fate { Some(name) } else { None });
+        other.map_or(RELEASE, String::as_str)
     }
 
     /// A host's history, with the kills planted for it carried out.

@@ -256,3 +256,35 @@ fn while_it_runs_everybody_can_see_what_it_waits_for_and_every_stop_is_answered(
     expect(desk.rollbook(&["why", "last", "10.10.0.11"]), 0, &["| too late", "01-run/err"]);
     assert!(!desk.rollbook(&["runs", "show", "last"]).out.contains("now:"));
 }
+
+#[test]
+fn streams_and_mixed_releases_hold_a_run_back_until_they_are_over() {
+    let desk = three();
+    let sandbox = &desk.lab().sandbox;
+    let [streams, mixed] = [Fault::on("h3", Fate::Streaming), Fault::on("h2", Fate::OtherRelease("4.1.10".into()))];
+    sandbox.inject(streams.clone()).unwrap();
+    sandbox.inject(mixed.clone()).unwrap();
+    let checks = "checks: { start: [no-streaming], each-host: [no-streaming, same-release] }\nsteps:";
+    let playbook = desk.file("p.yaml", &REBOOT.replace("steps:", checks));
+    let child = desk.start(&["run", &playbook, "--seed-host", &sandbox.seed(), "--yes", "--skip", "10.10.0.12"]);
+    let waits_for = |text: &str| {
+        for _ in 0..150 {
+            std::thread::sleep(Duration::from_millis(200));
+            if desk.rollbook(&["why", "last"]).out.contains(text) {
+                return;
+            }
+        }
+        panic!("{text} is not in {:?}", desk.rollbook(&["why", "last"]));
+    };
+    waits_for("the start checks: no-streaming: 10.10.0.13 sends or receives streams");
+    sandbox.heal(&streams).unwrap();
+    waits_for("10.10.0.11 runs 5.0.5, 10.10.0.12 runs 4.1.10");
+    assert!(!desk.rollbook(&["runs", "show", "last", "--events"]).out.contains("\"opened\""));
+    sandbox.inject(streams.clone()).unwrap();
+    sandbox.heal(&mixed).unwrap();
+    waits_for("10.10.0.13 waits for this to change: no-streaming: 10.10.0.13 sends or receives streams");
+    sandbox.heal(&streams).unwrap();
+    let said: crate::sandbox::Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.exit, Some(0), "{said:?}");
+    assert!(judge(sandbox.dir()).unwrap().is_empty());
+}

@@ -210,7 +210,7 @@ fn rollbook_reads_what_the_sandbox_prints() {
     assert_eq!(gossip.nodes[&lab.sandbox.seed().parse().unwrap()].generation, info.generation);
     let seeds = nodetool::parse_getseeds(&lab.on("h1", "nodetool getseeds")).unwrap();
     assert_eq!(seeds.len(), 3, "two in each data centre, without h1 itself");
-    assert_eq!(nodetool::parse_netstats_mode(&lab.on("h1", "nodetool netstats")).unwrap(), "NORMAL");
+    assert_eq!(nodetool::parse_netstats(&lab.on("h1", "nodetool netstats")).unwrap().mode, "NORMAL");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::shapes::Scene;
 use crate::job::event::{Ms, Question};
 use crate::job::view::{Answer, Shape};
 use crate::plan::model::NodeIx;
+use crate::topology::nodetool::NetstatsView;
 use crate::topology::nodetool::{
     ClusterView, GossipState, GossipView, InfoView, Liveness, Movement, StatusRow, StatusView,
 };
@@ -118,7 +119,10 @@ impl World {
             return Answer::Unreadable("failed to connect to JMX".into());
         }
         match question {
-            Question::Mode => Answer::Mode(if of.drained { "DRAINED" } else { "NORMAL" }.into()),
+            Question::Mode => Answer::Mode(NetstatsView {
+                mode: if of.drained { "DRAINED" } else { "NORMAL" }.into(),
+                streams: false,
+            }),
             Question::Info => Answer::Info(Arc::new(InfoView {
                 host_id: String::new(),
                 generation: of.generation,

@@ -1,7 +1,7 @@
 //! `nodetool describecluster`: asks every node directly, and waits for those that do not answer.
 
 use super::status::scattered;
-use super::{Answer, Question, RELEASE};
+use super::{Answer, Question};
 use crate::sandbox::keyspaces::{describe, is_system};
 use crate::sandbox::pace;
 use crate::topology::model::Replication;
@@ -25,8 +25,7 @@ pub fn describecluster(question: &Question) -> Result<Answer> {
     let mut unreachable = Vec::new();
     let (mut live, mut joining, mut leaving) = (0, 0, 0);
     let mut sizes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    let mut known = Vec::new();
-    let mut unknown = Vec::new();
+    let mut releases: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut waits = false;
     for machine in machines {
         let seen = sight.seen[machine.ix];
@@ -45,8 +44,8 @@ pub fn describecluster(question: &Question) -> Result<Answer> {
             size.0 += 1;
             size.1 += usize::from(!seen.up);
         }
-        let release = if sight.blind { &mut unknown } else { &mut known };
-        release.push(format!("{}:7000", machine.address));
+        let release = if sight.blind { "" } else { world.release(machine) };
+        releases.entry(release).or_default().push(format!("{}:7000", machine.address));
     }
     if waits {
         pace::sleep_until(world.now + world.cluster.pace.of(pace::NO_ANSWER));
@@ -65,10 +64,8 @@ pub fn describecluster(question: &Question) -> Result<Answer> {
         out += &format!("\t{name} #Nodes: {nodes} #Down: {down}\n");
     }
     out += "\nDatabase versions:\n";
-    for (release, nodes) in [("", &unknown), (RELEASE, &known)] {
-        if !nodes.is_empty() {
-            out += &format!("\t{release}: [{}]\n\n", nodes.join(", "));
-        }
+    for (release, nodes) in releases {
+        out += &format!("\t{release}: [{}]\n\n", nodes.join(", "));
     }
     out += "Keyspaces:\n";
     let keyspaces = world.keyspaces()?;

@@ -1,7 +1,7 @@
 //! `nodetool gossipinfo` and `failuredetector`: what gossip has told a node of each other one.
 
 use super::status::scattered;
-use super::{Answer, Question, RELEASE};
+use super::{Answer, Question};
 use crate::sandbox::cluster::Machine;
 use crate::sandbox::host::History;
 use crate::sandbox::life::Life;
@@ -59,7 +59,7 @@ fn of_node(question: &Question, sight: &Sight, machine: &Machine, at: Moment) ->
     text += &format!("  LOAD:{}:{}.0\n", beat.saturating_sub(3), machine.load);
     text += &format!("  SCHEMA:19:{}\n", question.world.schema(machine));
     text += &format!("  DC:13:{}\n  RACK:15:{}\n", machine.datacenter, machine.rack);
-    text += &format!("  RELEASE_VERSION:6:{RELEASE}\n");
+    text += &format!("  RELEASE_VERSION:6:{}\n", question.world.release(machine));
     if me {
         text += &format!("  INTERNAL_IP:11:{address}\n  RPC_ADDRESS:5:{address}\n");
     }

@@ -2,7 +2,7 @@
 //! that change it.
 
 use super::table::size;
-use super::{Answer, Question, RELEASE};
+use super::{Answer, Question};
 use crate::sandbox::draw;
 use crate::sandbox::fault::Fate;
 use crate::sandbox::life::Stage;
@@ -72,7 +72,7 @@ pub fn answer(question: &Question, command: &str) -> Result<Answer> {
     Ok(match command {
         "info" => info(question),
         "netstats" => netstats(question),
-        "version" => Answer::text(format!("ReleaseVersion: {RELEASE}\n")),
+        "version" => Answer::text(format!("ReleaseVersion: {}\n", question.world.release(question.machine))),
         "statusbinary" => running(cql(question)),
         "statusgossip" => running(question.life.gossips(world.now)),
         "statushandoff" => Answer::text("Hinted handoff is running\n"),
@@ -114,7 +114,11 @@ fn netstats(question: &Question) -> Answer {
         _ => "NORMAL",
     };
     let pools = if mode == "STARTING" { "" } else { POOLS };
-    Answer::text(format!("Mode: {mode}\nNot sending any streams.\n{pools}"))
+    let streams = match question.world.has(question.machine, &Fate::Streaming) {
+        true => "Repair 6b3f2d10-c1a5-11f0-8f3a-2f6c1f0e9a77\n",
+        false => "Not sending any streams.\n",
+    };
+    Answer::text(format!("Mode: {mode}\n{streams}{pools}"))
 }
 
 fn seeds(question: &Question) -> Answer {

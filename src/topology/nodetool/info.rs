@@ -1,8 +1,8 @@
-//! `nodetool info` and the first line of `nodetool netstats`: what a node says of itself.
+//! `nodetool info`, and mode and streams of `nodetool netstats`: what a node says of itself.
 
 use super::parse_error::{Line, ParseError, end, whole_lines};
 use super::status::is_uuid;
-use super::views::InfoView;
+use super::views::{InfoView, NetstatsView};
 use std::collections::BTreeMap;
 
 const INFO: &str = "info";
@@ -40,15 +40,17 @@ fn value<T: std::str::FromStr>((line, text): (Line, &str)) -> Result<T, ParseErr
     text.parse().map_err(|_| line.error(format!("`{text}` is not what this line should say")))
 }
 
-/// `NORMAL`, `DRAINED`, … from the first line, `Mode: NORMAL`. The streams below it are not read.
-pub fn parse_netstats_mode(text: &str) -> Result<String, ParseError> {
+/// The first line, `Mode: NORMAL`, and whether the sentence stands below it that no stream is sent or received
+/// (Cassandra prints it when it has no stream at all, in either direction).
+pub fn parse_netstats(text: &str) -> Result<NetstatsView, ParseError> {
     let lines = whole_lines(NETSTATS, text)?;
     let first = lines[0];
     let mode = first.text.strip_prefix("Mode: ").map(str::trim_end).unwrap_or_default();
     if mode.is_empty() || !mode.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') {
         return Err(first.error("expected `Mode: …`"));
     }
-    Ok(mode.to_string())
+    let streams = !lines.iter().any(|line| line.text.trim_end() == "Not sending any streams.");
+    Ok(NetstatsView { mode: mode.to_string(), streams })
 }
 
 #[cfg(test)]

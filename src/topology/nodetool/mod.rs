@@ -19,7 +19,7 @@ mod views;
 pub use describecluster::parse_describecluster;
 pub use describering::parse_describering;
 pub use gossipinfo::parse_gossipinfo;
-pub use info::{parse_info, parse_netstats_mode};
+pub use info::{parse_info, parse_netstats};
 pub use parse_error::{ParseError, shown};
 pub use replication::parse_replication;
 pub use ring::parse_ring;

@@ -78,6 +78,15 @@ pub struct GossipState {
     pub rpc_ready: Option<bool>,
 }
 
+/// `nodetool netstats`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetstatsView {
+    /// `NORMAL`, `DRAINED`, …
+    pub mode: String,
+    /// Anything but the sentence that says that there are none.
+    pub streams: bool,
+}
+
 /// `nodetool info`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InfoView {
