@@ -7,6 +7,7 @@ mod desk;
 mod engine;
 mod language;
 mod playbook;
+mod peers;
 mod plan;
 mod plan_clusters;
 mod process;
