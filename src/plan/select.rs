@@ -55,7 +55,12 @@ pub fn hosts(
     let targets = &playbook.targets;
     let mut match_up = Match { playbook, topology, errors: Vec::new() };
     let mut left: BTreeSet<HostIx> = (0..topology.hosts.len()).collect();
-    let Targets { datacenters, racks, hosts, exclude } = targets;
+    if targets.required && only.is_empty() {
+        let missing = Diagnostic::error("`--only` is missing: this playbook says `targets: required`");
+        let help = "say which hosts: `--only 10.0.0.11`, `--only rack=R` or `--only dc=D`";
+        match_up.errors.push(missing.help(help));
+    }
+    let Targets { required: _, datacenters, racks, hosts, exclude } = targets;
     for (kind, names) in [(Kind::Datacenter, datacenters), (Kind::Rack, racks), (Kind::Host, hosts)] {
         let found = match_up.listed(kind, names, "targets");
         left.retain(|host| names.is_empty() || found.contains(host));

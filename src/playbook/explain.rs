@@ -89,6 +89,9 @@ fn targets(out: &mut Lines, targets: &Targets) {
     if *targets == Targets::default() {
         return;
     }
+    if targets.required {
+        return out.line(0, "targets: required");
+    }
     out.line(0, "targets:");
     out.list(2, "datacenters", &targets.datacenters);
     out.list(2, "racks", &targets.racks);

@@ -31,7 +31,7 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     reading.samples.take_params(&playbook.params);
     playbook.cluster = reading.access(written.cluster.unwrap_or_default());
     reading.samples.take_cluster(&playbook.cluster);
-    playbook.targets = reading.targets(written.targets.unwrap_or_default());
+    playbook.targets = reading.targets(written.targets);
     playbook.strategy = written.strategy.unwrap_or(playbook.strategy);
     playbook.accept_outage = written.accept_outage.map(|reason| reason.0);
     playbook.concurrency = reading.concurrency(written.concurrency);
@@ -141,9 +141,15 @@ impl Reading<'_> {
         concurrency
     }
 
-    fn targets(&mut self, written: written::Targets) -> Targets {
+    fn targets(&mut self, written: Option<written::Targets>) -> Targets {
+        let written = match written {
+            None => return Targets::default(),
+            Some(written::Targets::Required(_)) => return Targets { required: true, ..Targets::default() },
+            Some(written::Targets::Listed(written)) => *written,
+        };
         let exclude = written.exclude.unwrap_or_default();
         Targets {
+            required: false,
             datacenters: self.names("targets.datacenters", written.datacenters),
             racks: self.names("targets.racks", written.racks),
             hosts: self.names("targets.hosts", written.hosts),

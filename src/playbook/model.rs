@@ -107,6 +107,8 @@ pub enum Keyspaces {
 /// Which hosts are worked on. Never narrows what is checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Targets {
+    /// `targets: required`: each run must say (`--only`).
+    pub required: bool,
     /// Also their order. Empty: all, by name.
     pub datacenters: Vec<String>,
     pub racks: Vec<String>,

@@ -111,11 +111,18 @@ pub enum KeyspacesWord {
     All,
 }
 
-/// Which hosts are worked on; never narrows what is checked.
+/// Which hosts are worked on; never narrows what is checked. `required`: the run must say (`--only`).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Targets {
+    Required(Required),
+    Listed(Box<ListedTargets>),
+}
+
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(transform = without_nulls)]
-pub struct Targets {
+pub struct ListedTargets {
     /// Also their order.
     #[serde(default)]
     #[schemars(length(min = 1))]

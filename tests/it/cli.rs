@@ -138,6 +138,18 @@ fn parameters_and_narrowing() {
 }
 
 #[test]
+fn a_playbook_may_demand_that_a_run_says_which_hosts() {
+    let desk = Desk::new();
+    let playbook = desk.file("p.yaml", &REBOOT.replace("steps:", "targets: required\nsteps:"));
+    let plan = |words: &[&str]| desk.rollbook(&[&["plan", &playbook, "--sandbox=3"], words].concat());
+    expect(plan(&[]), 64, &["targets: required", "--only rack=R"]);
+    expect(plan(&["--only", "10.10.0.12"]), 0, &["1 of 3 hosts"]);
+    expect(desk.rollbook(&["run", &playbook, "--sandbox=3", "--yes"]), 64, &["targets: required"]);
+    expect(desk.rollbook(&["runs"]), 0, &["no run yet"]);
+    expect(desk.rollbook(&["check", "--explain", &playbook]), 0, &["targets: required"]);
+}
+
+#[test]
 fn completions_and_schemas_are_printed() {
     let desk = Desk::new();
     expect(desk.rollbook(&["completions", "bash"]), 0, &["rollbook", "topology"]);

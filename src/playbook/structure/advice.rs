@@ -31,7 +31,7 @@ const NOT_YET: [(&str, &str); 17] = [
 ];
 
 /// Values of the language that this version does not do.
-const VALUES_NOT_YET: [&str; 5] = ["availability", "ask", "no-repair", "pending-compactions", "required"];
+const VALUES_NOT_YET: [&str; 4] = ["availability", "ask", "no-repair", "pending-compactions"];
 
 /// A key that the language has and this version does not.
 pub fn not_yet(key: &str, definition: &str) -> Option<Diagnostic> {
