@@ -3,7 +3,7 @@
 use super::incident::{address, outcome_words, step_name, stop_words};
 use super::time::{duration, stamp};
 use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, Stop, What};
-use crate::job::model::{HostState, Job, Phase, Stage};
+use crate::job::model::{HostState, Job, Phase, SetupState, Stage};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::StepKind;
 use comfy_table::{Cell, CellAlignment, Table, presets};
@@ -43,6 +43,11 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
     text += &counts(job, events, about);
     for (host, state) in job.hosts.iter().enumerate() {
         text += &trouble(plan, host, state, about);
+    }
+    for (index, state) in job.setup.iter().enumerate() {
+        let SetupState::UndoFailed { end } = state else { continue };
+        let words = plan.setup[index].undo.as_ref().map(|words| words.join(" ")).unwrap_or_default();
+        text += &format!("the undo of setup {} failed ({}); type it yourself: {words}\n", index + 1, end.words());
     }
     for wait in about.waits.iter().filter(|_| about.alive) {
         text += &format!("now: {wait}\n");
@@ -234,8 +239,10 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
             vec![format!("rollbook resolve {run} {host} --as done|failed|retry"), format!("rollbook resume {run}")]
         }
         (_, None) if left.is_some() && failed.is_none() => vec![format!("rollbook resume {run}")],
+        // a setup command failed or was ended: no host did anything that could be tried again
+        (_, None) if failed.is_none() => vec![format!("rollbook resume {run}")],
         (_, None) => {
-            let host = failed.unwrap_or_else(|| "HOST".into());
+            let host = failed.unwrap_or_default();
             vec![
                 format!("rollbook resume {run} --retry-failed   (from the step that failed)"),
                 format!("rollbook resume {run} --skip {host}   (leave it alone, go on with the others)"),
@@ -243,5 +250,9 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
             ]
         }
     };
-    format!("{}; next: {}\n", outcome_words(outcome), commands.join("\n      or: "))
+    let ended = match &job.stopping {
+        Some(Stop::Setup { .. }) if outcome == Outcome::Failed => "nothing was done on any host in this session",
+        _ => outcome_words(outcome),
+    };
+    format!("{ended}; next: {}\n", commands.join("\n      or: "))
 }

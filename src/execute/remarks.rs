@@ -1,7 +1,7 @@
 //! What is said beside the journal: an answer to whoever tells the run something, and a failed command's last words.
 
 use crate::job::event::End;
-use crate::job::model::Job;
+use crate::job::model::{Job, SetupState};
 use crate::job::view::{Task, Told};
 use crate::plan::model::Plan;
 use crate::store::{attempt, last_words, short};
@@ -11,12 +11,14 @@ use std::path::Path;
 /// go on. `stopped`: it was this that made it stop. None when the journal says all there is.
 pub(super) fn answer(plan: &Plan, job: &Job, told: &Told, stopped: bool, run: &str) -> Option<String> {
     let Told::Stop { by } = told else { return None };
-    let awaited: Vec<String> = (0..job.hosts.len())
+    let mut awaited: Vec<String> = (0..job.hosts.len())
         .filter(|host| job.hosts[*host].in_work())
         .map(|host| plan.nodes[plan.hosts[host].node].address.to_string())
         .collect();
+    let busy = |state: &SetupState| matches!(state, SetupState::Running { .. } | SetupState::Undoing { .. });
+    awaited.extend(job.setup.iter().position(busy).map(|index| format!("setup {}", index + 1)));
     let awaited =
-        if awaited.is_empty() { "no host is in work".into() } else { format!("in work: {}", awaited.join(", ")) };
+        if awaited.is_empty() { "nothing is in work".into() } else { format!("in work: {}", awaited.join(", ")) };
     let again = if by.starts_with("SIG") { "; a second signal ends what runs at once" } else { "" };
     let already = if stopped { String::new() } else { format!("{by}: it is stopping already; ") };
     Some(format!("{already}{awaited}{again}; later: rollbook resume {}", short(run)))

@@ -258,6 +258,25 @@ fn while_it_runs_everybody_can_see_what_it_waits_for_and_every_stop_is_answered(
 }
 
 #[test]
+fn a_setup_that_fails_and_an_undo_that_fails_are_said_at_the_end() {
+    let desk = Desk::new();
+    let playbook = |setup: &str| {
+        let steps = "steps: [{ run: 'true', takes-down: nothing }]";
+        desk.file("p.yaml", &format!("rollbook: 1\nname: x\nsetup: [{setup}]\n{steps}\n"))
+    };
+    let file = playbook("{ run: 'true', undo: sh -c 'exit 4' }");
+    let said = expect(desk.rollbook(&["run", &file, "--sandbox=3", "--yes"]), 0, &["3 done"]);
+    assert!(
+        said.out.contains("the undo of setup 1 failed (exit status 4); type it yourself: sh -c exit 4"),
+        "{said:?}"
+    );
+    let file = playbook("{ run: sh -c 'echo no room >&2; exit 4' }");
+    let said = expect(desk.rollbook(&["run", &file, "--sandbox=3", "--yes"]), 3, &["setup 1 said last: no room"]);
+    assert!(said.out.contains("nothing was done on any host in this session; next: rollbook resume "), "{said:?}");
+    assert!(!said.out.contains("HOST") && !said.out.contains("--retry-failed"), "{said:?}");
+}
+
+#[test]
 fn streams_and_mixed_releases_hold_a_run_back_until_they_are_over() {
     let desk = three();
     let sandbox = &desk.lab().sandbox;
