@@ -2,6 +2,7 @@
 
 use super::context::Context as Cli;
 use super::exit::Exit;
+use super::saved_plan;
 use crate::diagnostic::{self, Diagnostic};
 use crate::playbook::{self, model::Playbook};
 use anyhow::Context;
@@ -63,6 +64,12 @@ impl ReadFile {
 fn read_file(path: &Path) -> ReadFile {
     let name = path.display().to_string();
     match bytes(path) {
+        Ok(bytes) if saved_plan::is_one(&bytes) && bytes.windows(6).any(|part| part == b"\"plan\"") => {
+            let finding = Diagnostic::error("this is a saved plan, no playbook");
+            let help =
+                "`rollbook run FILE` runs exactly it; `rollbook why FILE HOST` says why a host comes when it comes";
+            ReadFile { name, text: String::new(), result: Err(vec![finding.help(help)]) }
+        }
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let result = playbook::read(&bytes);

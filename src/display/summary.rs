@@ -53,7 +53,8 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
         text += &format!("now: {wait}\n");
     }
     // (that so many were to be opened is not why it ended when a host failed)
-    let beside = |why: &Stop| matches!(why, Stop::After { .. }) && job.ended == Some(Outcome::Failed);
+    let beside =
+        |why: &Stop| matches!(why, Stop::After { .. }) && matches!(job.ended, Some(Outcome::Failed | Outcome::InDoubt));
     if let Some(stopping) = job.stopping.as_ref().filter(|why| !beside(why)) {
         text += &format!("{}: {}\n", if job.ended.is_some() { "stopped" } else { "stopping" }, stop_words(stopping));
     }

@@ -183,7 +183,9 @@ impl Match<'_> {
 
 /// The name that was probably meant, else what there is.
 pub(super) fn hint(noun: &str, name: &str, present: &BTreeSet<String>) -> String {
-    if let Some(near) = suggest::nearest(name, present.iter().map(String::as_str)) {
+    // never of addresses: the nearest is another machine
+    let near = suggest::nearest(name, present.iter().map(String::as_str)).filter(|_| noun != Kind::Host.noun());
+    if let Some(near) = near {
         return format!("did you mean `{near}`?");
     }
     let listed = suggest::listed(present.iter().take(8).map(String::as_str));

@@ -135,6 +135,10 @@ fn parameters_and_narrowing() {
         0,
         &["saved.json --sandbox=6` runs exactly this"],
     );
+    let saved = desk.path("saved.json").display().to_string();
+    expect(desk.rollbook(&["check", &saved]), 65, &["this is a saved plan"]);
+    let skip = expect(plan(&["--param", "kernel=6.1", "--skip", "10.10.0.61"]), 64, &["the cluster has the hosts"]);
+    assert!(!skip.err.contains("did you mean"), "the nearest address is another machine: {skip:?}");
 }
 
 #[test]
