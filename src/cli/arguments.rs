@@ -2,7 +2,7 @@
 
 use super::exec::{flags, words};
 use super::exit::{Exit, Failure};
-use super::{check, completions, doctor, plan, resolve, resume, run, runs, schema, stop, topology, why};
+use super::{approve, check, completions, doctor, plan, resolve, resume, run, runs, schema, stop, topology, why};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -68,6 +68,8 @@ pub enum Command {
     Exec(Box<flags::Flags>),
     /// Can every host be worked on, and would a run begin now? Changes nothing
     Doctor(doctor::Options),
+    /// Let a run go on that waits for a person
+    Approve(approve::Options),
     /// Go on with a run that stopped, failed or was interrupted
     Resume(resume::Options),
     /// Let a run open no further host

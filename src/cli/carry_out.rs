@@ -16,8 +16,9 @@ use crate::job::model::Job;
 use crate::job::rules::Rules;
 use crate::job::view::{Answer, Input};
 use crate::plan::model::{Plan, PlanFile, TargetIx};
+use crate::playbook::model::{StepKind, Then};
 use crate::store::{Store, StoreError};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
@@ -62,6 +63,9 @@ pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Clus
 pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> anyhow::Result<Exit> {
     let (tx, rx) = unbounded_channel();
     signals::listen(tx.clone())?;
+    if asks_a_person(&work.file.plan) && std::io::stdin().is_terminal() {
+        signals::listen_to_the_terminal(tx.clone(), super::context::who());
+    }
     if let Some((at, shape)) = cluster.seen.take() {
         let (answer, question) = (Answer::Shape(Arc::new(shape)), Question::Shape);
         // our own receiver lives as long as we do
@@ -109,12 +113,19 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
     Ok(exit_of(outcome, &job))
 }
 
+/// Is there anything in the plan that a person must approve of?
+fn asks_a_person(plan: &Plan) -> bool {
+    let approves = plan.steps.iter().any(|step| step.kind == StepKind::Approve);
+    approves || plan.first.is_some_and(|first| first.then == Then::Ask)
+}
+
 /// The exit code of a run's end.
 pub fn exit_of(outcome: Outcome, job: &Job) -> Exit {
     match outcome {
         Outcome::Succeeded => Exit::Done,
         Outcome::Failed => Exit::HostFailed,
         Outcome::Stopped => Exit::Stopped,
+        Outcome::NotApproved => Exit::NotApproved,
         Outcome::Refused => Exit::Refused,
         Outcome::Stale => Exit::Stale,
         Outcome::InDoubt => Exit::InDoubt,

@@ -21,6 +21,8 @@ pub enum Exit {
     Stale,
     /// Another run holds one of the hosts.
     Locked,
+    /// An approval is missing; can be resumed.
+    NotApproved,
     /// Hosts are in doubt: a person must say what happened.
     InDoubt,
     Usage,
@@ -45,6 +47,7 @@ Exit codes:
   5    refused for safety
   6    stale: the cluster or the playbook is no longer the one of the plan
   7    locked by another run
+  9    an approval is missing; can be resumed
   10   hosts in doubt
   64   wrong usage
   65   bad playbook, topology or plan file
@@ -63,6 +66,7 @@ impl Exit {
             Exit::Refused => 5,
             Exit::Stale => 6,
             Exit::Locked => 7,
+            Exit::NotApproved => 9,
             Exit::InDoubt => 10,
             Exit::Usage => 64,
             Exit::BadFile => 65,
@@ -77,7 +81,7 @@ impl Exit {
         match self {
             Exit::Done => 0,
             Exit::WorkToDo => 1,
-            Exit::Stopped => 2,
+            Exit::Stopped | Exit::NotApproved => 2,
             Exit::HostFailed => 4,
             Exit::InDoubt => 5,
             Exit::Interrupted | Exit::Terminated => 6,

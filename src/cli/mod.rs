@@ -2,6 +2,7 @@
 //!
 //! Must never decide what is safe: it reads words, calls the nouns and verbs, and says what came of it.
 
+mod approve;
 pub mod arguments;
 mod ask_person;
 mod carry_out;
@@ -54,6 +55,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Plan(options) => plan::run(&context, options),
         Command::Run(options) => run::run(&context, options),
         Command::Doctor(options) => doctor::run(&context, options),
+        Command::Approve(options) => approve::run(&context, options),
         Command::Resume(options) => resume::run(&context, options),
         Command::Stop(options) => stop::run(&context, options),
         Command::Resolve(options) => resolve::run(&context, options),

@@ -102,6 +102,7 @@ fn state(row: &RunRow) -> &'static str {
             Outcome::Succeeded => "succeeded",
             Outcome::Failed => "failed",
             Outcome::Stopped => "stopped",
+            Outcome::NotApproved => "not approved",
             Outcome::Refused => "refused",
             Outcome::Stale => "stale",
             Outcome::InDoubt => "in doubt",

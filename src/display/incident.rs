@@ -1,14 +1,14 @@
 //! One sentence an event, one small renderer a subject.
 
 use crate::job::event::{
-    Baseline, End, Event, HostEvent, Outcome, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What,
+    Approval, Baseline, End, Event, HostEvent, Outcome, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What,
 };
 use crate::plan::model::{Plan, TargetIx};
 
 /// What happened, without its time: `10.77.0.11 drain: passed, Mode: DRAINED`.
 pub fn sentence(plan: &Plan, event: &Event) -> String {
     match &event.what {
-        What::Run(run) => run_sentence(run),
+        What::Run(run) => run_sentence(plan, run),
         What::Host { host, event } => format!("{} {}", address(plan, *host), host_sentence(plan, event)),
         What::Step { host, step, event } => {
             format!("{} {}: {}", address(plan, *host), step_name(plan, *step), step_sentence(plan, *step, event))
@@ -28,17 +28,28 @@ pub(super) fn step_name(plan: &Plan, step: usize) -> &str {
     plan.steps.get(step).map_or("the end of the chain", |step| &step.name)
 }
 
-fn run_sentence(event: &RunEvent) -> String {
+fn run_sentence(plan: &Plan, event: &RunEvent) -> String {
     match event {
-        RunEvent::Started { session, plan, reason, by } => {
+        RunEvent::Started { session, plan: hash, reason, by } => {
             let again = if *session > 1 { format!(" again (session {session})") } else { String::new() };
             let why = reason.as_ref().map(|reason| format!(", because: {reason}")).unwrap_or_default();
-            format!("started{again} by {by}, plan {plan}{why}")
+            format!("started{again} by {by}, plan {hash}{why}")
+        }
+        RunEvent::Approved { what, by, plan: hash } => {
+            format!("{by} approves: {} (plan {hash})", approval_words(plan, *what))
         }
         RunEvent::Checked => "the start checks hold".into(),
         RunEvent::Refused { because } => format!("refused, the start checks do not hold: {because}"),
         RunEvent::Stopping { why } => format!("stopping: {}", stop_words(why)),
         RunEvent::Ended { outcome } => format!("ended: {}", outcome_words(*outcome)),
+    }
+}
+
+fn approval_words(plan: &Plan, what: Approval) -> String {
+    match what {
+        Approval::Others => "the hosts behind the canary may begin".into(),
+        Approval::Step { step, host: Some(host) } => format!("{} of {}", step_name(plan, step), address(plan, host)),
+        Approval::Step { step, host: None } => format!("{} of every host", step_name(plan, step)),
     }
 }
 
@@ -58,6 +69,9 @@ pub(super) fn stop_words(why: &Stop) -> String {
         Stop::Drift { differences } => {
             format!("the cluster is no longer the one of the plan: {}", differences.join("; "))
         }
+        Stop::First { hosts: 1 } => "the canary is through".into(),
+        Stop::First { hosts } => format!("the canary, {hosts} hosts, is through"),
+        Stop::NotApproved { waited_ms } => format!("nobody approved within {}", super::duration(*waited_ms)),
         Stop::Setup { index } => format!("setup {} failed", index + 1),
     }
 }
@@ -71,6 +85,7 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::Stale => "the plan is stale",
         Outcome::InDoubt => "a host is in doubt",
         Outcome::Killed => "ended by a second signal",
+        Outcome::NotApproved => "stopped, an approval is missing",
     }
 }
 
@@ -80,6 +95,8 @@ fn host_sentence(plan: &Plan, event: &HostEvent) -> String {
         HostEvent::Baseline(baseline) => format!("before: {}", baseline_words(baseline)),
         HostEvent::Settling => "passed its gate, grace runs".into(),
         HostEvent::Done => "done".into(),
+        HostEvent::AlreadyDone { because } => format!("passed over: {because}"),
+        HostEvent::PutBack { because } => format!("put back, nothing was done to it: {because}"),
         HostEvent::Failed { step, because } => format!("failed at {}: {because}", step_name(plan, *step)),
         HostEvent::Lost { step, because } => format!("in doubt at {}: {because}", step_name(plan, *step)),
         HostEvent::Skipped { because } => format!("skipped: {because}"),

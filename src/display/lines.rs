@@ -24,12 +24,14 @@ pub struct Lines<W> {
     volume: Volume,
     heartbeat_ms: Ms,
     said_at: Ms,
+    /// What a person was last asked: said at once, and once.
+    asked: Vec<String>,
     first: Option<String>,
 }
 
 impl<W: Write + Send> Lines<W> {
     pub fn new(out: W, volume: Volume) -> Lines<W> {
-        Lines { out, volume, heartbeat_ms: HEARTBEAT_MS, said_at: 0, first: None }
+        Lines { out, volume, heartbeat_ms: HEARTBEAT_MS, said_at: 0, asked: vec![], first: None }
     }
 
     /// Another time between two heartbeats.
@@ -55,13 +57,21 @@ impl<W: Write + Send> Display for Lines<W> {
         if let Some(line) = self.first.take() {
             let _ = writeln!(self.out, "{line}");
         }
-        if loudness(event) <= self.volume {
+        if loudness(plan, event) <= self.volume {
             self.say(event.at, &sentence(plan, event));
             self.said_at = event.at;
         }
     }
 
     fn waiting(&mut self, plan: &Plan, all: &[Waiting], now: Ms) {
+        let asked: Vec<String> =
+            all.iter().filter(|wait| wait.person).map(|wait| format!("{:?} {}", wait.host, wait.what)).collect();
+        let before = std::mem::replace(&mut self.asked, asked);
+        for (index, wait) in all.iter().filter(|wait| wait.person).enumerate() {
+            if !before.contains(&self.asked[index]) {
+                self.say(now, &waits::line(plan, wait, now));
+            }
+        }
         if self.volume == Volume::Quiet || all.is_empty() || now < self.said_at.saturating_add(self.heartbeat_ms) {
             return;
         }
@@ -77,12 +87,19 @@ impl<W: Write + Send> Display for Lines<W> {
 }
 
 /// The least volume at which the event is said.
-fn loudness(event: &Event) -> Volume {
+fn loudness(plan: &Plan, event: &Event) -> Volume {
     match &event.what {
         What::Run(_) => Volume::Quiet,
         What::Host { event: HostEvent::Baseline(_), .. } => Volume::Verbose,
-        What::Host { event: HostEvent::Opened | HostEvent::Settling | HostEvent::Done, .. } => Volume::Normal,
+        What::Host { event: HostEvent::Opened | HostEvent::Settling | HostEvent::Done, .. }
+        | What::Host { event: HostEvent::AlreadyDone { .. } | HostEvent::PutBack { .. }, .. } => Volume::Normal,
         What::Host { .. } => Volume::Quiet,
+        // what only looks is looked at again and again: the first time is enough
+        What::Step { step, event: StepEvent::Started { attempt }, .. }
+            if *attempt > 1 && plan.steps.get(*step).is_some_and(|step| step.kind.looks()) =>
+        {
+            Volume::Verbose
+        }
         What::Step { event: StepEvent::Spawned { .. } | StepEvent::Ended { .. }, .. } => Volume::Verbose,
         What::Step { .. } | What::Setup { .. } => Volume::Normal,
     }
@@ -96,7 +113,7 @@ mod tests {
 
     fn wait(since: Ms) -> Waiting {
         let what = "the end of `drain`".to_owned();
-        Waiting { host: Some(1), step: Some(0), what, asked: vec![2], since, deadline: Some(605_000) }
+        Waiting { host: Some(1), step: Some(0), what, asked: vec![2], since, deadline: Some(605_000), person: false }
     }
 
     #[test]

@@ -68,6 +68,7 @@ mod tests {
             what: what.into(),
             asked: vec![],
             since: 0,
+            person: false,
             deadline: None,
         };
         let mut display = Noted::new(folder.path());

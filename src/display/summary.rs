@@ -73,7 +73,10 @@ fn told(plan: &Plan, events: &[Event]) -> Vec<Told> {
             }
             What::Host { event: HostEvent::Baseline(_) | HostEvent::Settling | HostEvent::Back, .. } => {}
             What::Host { .. } => host.ended = Some(event.at),
-            What::Step { step, event: what, .. } => host.step(*step, what, event.at),
+            What::Step { step, event: what, .. } => {
+                let looks = plan.steps.get(*step).is_some_and(|step| step.kind.looks());
+                host.step(*step, what, event.at, looks);
+            }
             What::Run(_) | What::Setup { .. } => {}
         }
     }
@@ -88,9 +91,12 @@ fn host_of(what: &What) -> Option<TargetIx> {
 }
 
 impl Told {
-    fn step(&mut self, step: usize, event: &StepEvent, at: Ms) {
+    fn step(&mut self, step: usize, event: &StepEvent, at: Ms, looks: bool) {
         match event {
             StepEvent::Started { attempt } => {
+                if *attempt > 1 && looks {
+                    return; // one look of many
+                }
                 self.started = Some(at);
                 self.retries += u32::from(*attempt > 1);
             }
@@ -137,6 +143,7 @@ fn result(state: &HostState, about: &About) -> &'static str {
         Phase::Working(_) | Phase::Settling { .. } if about.alive => "in work",
         Phase::Working(_) | Phase::Settling { .. } => "unfinished",
         Phase::Done if state.unproved => "done, unproved",
+        Phase::Done if state.already.is_some() => "done already",
         Phase::Done => "done",
         Phase::Failed { .. } => "failed",
         Phase::Lost { .. } => "in doubt",
@@ -236,6 +243,7 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
         (Outcome::Succeeded, _) => vec![format!("rollbook runs show {run}")],
         (Outcome::Refused | Outcome::Stale, _) => vec!["rollbook plan … (the cluster as it is now)".to_owned()],
         (Outcome::Stopped, _) => vec![format!("rollbook resume {run}")],
+        (Outcome::NotApproved, _) => vec![format!("rollbook approve {run} && rollbook resume {run}")],
         (_, Some(host)) => {
             vec![format!("rollbook resolve {run} {host} --as done|failed|retry"), format!("rollbook resume {run}")]
         }

@@ -5,7 +5,6 @@ use crate::job::model::{Job, SetupState, Stage};
 use crate::job::rules::Frame;
 use crate::job::view::{Input, Task};
 use crate::plan::model::Plan;
-use crate::playbook::model::StepKind;
 use crate::store::attempt;
 use std::path::Path;
 use std::time::Duration;
@@ -13,8 +12,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 /// Commands of steps and probes whose end is not in the journal.
 pub(super) fn in_flight(frame: &Frame, job: &Job) -> Vec<Task> {
-    let has_process =
-        |step: usize| !matches!(frame.plan.steps[step].kind, StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause);
+    let has_process = |step: usize| frame.plan.steps[step].kind.has_process();
     let hosts = job.hosts.iter().enumerate().filter_map(|(host, state)| Some((host, state.working()?)));
     hosts
         .filter_map(|(host, work)| {

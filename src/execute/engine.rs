@@ -2,7 +2,7 @@
 //! journalled → done. Everything that decides is in `job`; everything here is order and patience.
 
 use super::process::{Control, Launcher};
-use super::{adoption, orders, remarks};
+use super::{adoption, orders, output, remarks};
 use crate::ask::{self, Asker};
 use crate::display::Display;
 use crate::job::apply::{IllegalTransition, apply};
@@ -180,7 +180,8 @@ impl<'a> Engine<'a> {
         if let Input::Ended { task, .. } = &input {
             self.tasks.remove(task);
         }
-        let facts = facts(&self.job, &input, now);
+        let input = self.as_expected(input);
+        let facts = facts(self.frame.plan, &self.job, &input, now);
         observe(self.frame, &self.job, &mut self.view, &input, now);
         let remark = match &input {
             Input::Told(told) => remarks::answer(self.frame.plan, &self.job, told, !facts.is_empty(), &self.ctx.run),
@@ -195,6 +196,14 @@ impl<'a> Engine<'a> {
             self.ctx.displays.iter_mut().for_each(|display| display.trouble(&remark, now));
         }
         Ok(())
+    }
+
+    /// What a command printed is looked at before its end counts.
+    fn as_expected(&self, input: Input) -> Input {
+        let Input::Ended { task, end } = input else { return input };
+        let folder = self.ctx.store.run_folder(&self.ctx.run);
+        let end = output::judge(self.frame.plan, &folder, task, self.job.session, end);
+        Input::Ended { task, end }
     }
 
     /// First on the disk, then in force, then shown.
@@ -290,7 +299,11 @@ impl<'a> Engine<'a> {
     async fn requested(&mut self) -> Result<Option<Told>, EngineError> {
         let run = self.ctx.run.clone();
         let requests = blocking(&self.ctx.store, move |store| store.take_requests(&run)).await?;
-        Ok(requests.into_iter().next().map(|Request::Stop { by }| Told::Stop { by }))
+        let told = |request| match request {
+            Request::Stop { by } => Told::Stop { by },
+            Request::Approve { by, host } => Told::Approve { by, host },
+        };
+        Ok(requests.into_iter().next().map(told))
     }
 
     /// The store is gone, or the machine is at a loss: nothing starts any more, what runs is waited for.

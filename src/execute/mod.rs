@@ -7,6 +7,7 @@ mod adoption;
 pub mod child;
 pub mod engine;
 mod orders;
+mod output;
 mod remarks;
 pub mod process;
 pub mod session;

@@ -8,9 +8,13 @@ use crate::store::{attempt, last_words, short};
 use std::path::Path;
 
 /// Nobody who tells a run to stop is left without an answer: what is awaited, what a second signal does, and how to
-/// go on. `stopped`: it was this that made it stop. None when the journal says all there is.
+/// go on. `stopped`: it was this that changed something. None when the journal says all there is.
 pub(super) fn answer(plan: &Plan, job: &Job, told: &Told, stopped: bool, run: &str) -> Option<String> {
-    let Told::Stop { by } = told else { return None };
+    let by = match told {
+        Told::Stop { by } => by,
+        Told::Approve { by, .. } if !stopped => return Some(format!("{by}: nothing waits for an approval now")),
+        _ => return None,
+    };
     let mut awaited: Vec<String> = (0..job.hosts.len())
         .filter(|host| job.hosts[*host].in_work())
         .map(|host| plan.nodes[plan.hosts[host].node].address.to_string())
@@ -26,6 +30,11 @@ pub(super) fn answer(plan: &Plan, job: &Job, told: &Told, stopped: bool, run: &s
 
 /// The end of what a command that failed printed, and where all of it is.
 pub(super) fn last_words_of(plan: &Plan, folder: &Path, task: Task, session: u32, end: &End) -> Option<String> {
+    if let Task::Step { step, .. } = task
+        && plan.steps[step].kind.looks()
+    {
+        return None; // asked again soon, and its last word stands in the end
+    }
     let fine = |status: &i32| match task {
         Task::Step { step, .. } => plan.steps[step].ok_exit.contains(status),
         Task::Probe { .. } => true,

@@ -30,3 +30,19 @@ pub fn listen(tx: UnboundedSender<Input>) -> std::io::Result<tokio::task::JoinHa
         }
     }))
 }
+
+/// From now on a line that says `yes` or `approve` approves of what waits for a person. A thread of its own: a read
+/// from a terminal cannot be given up, and the program ends without it.
+pub fn listen_to_the_terminal(tx: UnboundedSender<Input>, by: String) {
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            let word = line.trim().to_ascii_lowercase();
+            if matches!(word.as_str(), "yes" | "approve") {
+                let told = Told::Approve { by: by.clone(), host: None };
+                if tx.send(Input::Told(told)).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+}

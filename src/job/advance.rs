@@ -3,12 +3,12 @@
 use super::decide::Desk;
 use super::event::{Baseline, End, HostEvent, Ms, StepEvent};
 use super::evidence::Evidence;
-use super::gate;
 use super::model::{Phase, Stage, Work};
 use super::proof::{self, Proof};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::{Action, Task};
+use super::{approval, gate};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
 
@@ -16,7 +16,7 @@ use crate::playbook::model::{OnFailure, StepKind};
 const DOUBT_MS: Ms = 60_000;
 
 pub(super) fn has_process(frame: &Frame, step: usize) -> bool {
-    !matches!(frame.plan.steps[step].kind, StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause)
+    frame.plan.steps[step].kind.has_process()
 }
 
 pub(super) fn host(desk: &mut Desk, host: TargetIx) {
@@ -152,6 +152,7 @@ impl At<'_> {
                     desk.decision.wake(end)
                 }
             }
+            StepKind::Approve => approval::wait(desk, self.host, self.work),
             StepKind::WaitDown => self.wait_for_proof(desk),
             StepKind::WaitUp => self.wait_up(desk),
             _ => desk.deadline(self.task(), self.work.started + step.timeout_ms),
@@ -179,6 +180,9 @@ impl At<'_> {
     /// The command ended with a status; what makes the step succeed?
     fn ended(&self, desk: &mut Desk, end: &End) {
         let step = &desk.frame.plan.steps[self.work.step];
+        if step.kind == StepKind::Until {
+            return self.is_it_done(desk, end);
+        }
         let ok = match end {
             End::Exit { status } => {
                 // a reboot may take the connection with it, by a race (lab: 99 of 135)
@@ -187,7 +191,10 @@ impl At<'_> {
             _ => false,
         };
         if !ok {
-            return self.failed(desk, end.words());
+            return match step.kind {
+                StepKind::Verify => self.look_again(desk, end.words()),
+                _ => self.failed_try(desk, end.words()),
+            };
         }
         match step.kind {
             StepKind::Drain | StepKind::Stop if !desk.frame.calm => self.wait_for_proof(desk),
@@ -207,7 +214,7 @@ impl At<'_> {
             Proof::None => return self.failed(desk, "there is nobody to ask".into()),
         };
         if desk.now >= deadline {
-            return self.failed(desk, why);
+            return self.failed_try(desk, why);
         }
         desk.decision.wake(deadline);
         desk.ask(&needs);
@@ -221,6 +228,11 @@ impl At<'_> {
 
     /// Lost, not failed: it may have happened, and may still be running. Never simply run again.
     fn doubt(&self, desk: &mut Desk) {
+        if desk.frame.plan.steps[self.work.step].kind.looks() {
+            // it changes nothing: nobody needs to know how it ended
+            let words = if let Stage::Doubt { end } = &self.work.stage { end.words() } else { String::new() };
+            return self.look_again(desk, words);
+        }
         let deadline = self.work.since.max(desk.job.session_at) + DOUBT_MS;
         let since = self.work.since;
         match self.proof(desk, since) {
@@ -248,7 +260,8 @@ impl At<'_> {
 
     fn unresolved(&self, desk: &mut Desk) {
         let step = &desk.frame.plan.steps[self.work.step];
-        if step.idempotent && self.work.attempt < 2 {
+        let tries = step.retries.map_or(2, |retries| retries.times.max(1) + 1);
+        if step.idempotent && self.work.attempt < tries {
             return self.started(desk, self.work.attempt + 1, None);
         }
         let end = match &self.work.stage {
@@ -257,6 +270,49 @@ impl At<'_> {
         };
         let because = format!("`{}`: {end}; nothing proves that it was done", step.name);
         desk.host(self.host, HostEvent::Lost { step: self.work.step, because });
+    }
+
+    /// `until`: only a clear answer counts; a host of which nobody knows is not passed over, and not worked on.
+    fn is_it_done(&self, desk: &mut Desk, end: &End) {
+        let goal = desk.frame.plan.steps[self.work.step].message.clone().unwrap_or_default();
+        match end {
+            // in a calm world nobody is done already
+            End::Exit { .. } if desk.frame.calm => self.passed(desk, "not asked"),
+            End::Exit { status: 0 } => desk.host(self.host, HostEvent::AlreadyDone { because: goal }),
+            End::Unlike { .. } => self.passed(desk, "not done yet"),
+            End::Exit { status: 1 } if !self.expects(desk) => self.passed(desk, "not done yet"),
+            _ => self.failed(desk, format!("it cannot be told whether {goal}: {}", end.words())),
+        }
+    }
+
+    fn expects(&self, desk: &Desk) -> bool {
+        desk.frame.plan.hosts[self.host].words[self.work.step].expect.is_some()
+    }
+
+    /// A command that only looks is asked again until its time is over.
+    fn look_again(&self, desk: &mut Desk, why: String) {
+        let (next, end) = (self.work.since + desk.frame.plan.steps[self.work.step].poll_ms, self.patience(desk));
+        if next >= end {
+            return self.failed(desk, why);
+        }
+        if desk.now >= next {
+            return self.started(desk, self.work.attempt + 1, None);
+        }
+        desk.decision.wake(next);
+    }
+
+    /// It is known that it failed: tried again, where the playbook says so.
+    fn failed_try(&self, desk: &mut Desk, why: String) {
+        let Some(retries) = desk.frame.plan.steps[self.work.step].retries else { return self.failed(desk, why) };
+        if self.work.attempt > retries.times || desk.job.stopping.is_some() {
+            return self.failed(desk, why);
+        }
+        let longer = u64::from(retries.backoff).saturating_pow(self.work.attempt.saturating_sub(1));
+        let next = self.work.since.saturating_add(retries.delay_ms.saturating_mul(longer));
+        if desk.now >= next {
+            return self.started(desk, self.work.attempt + 1, None);
+        }
+        desk.decision.wake(next);
     }
 
     fn passed(&self, desk: &mut Desk, proof: &str) {

@@ -1,6 +1,6 @@
 //! One transition table guards the live run and the recovery: `apply` is the only way a `Job` changes.
 
-use super::event::{Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::event::{Approval, Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::model::{Expect, HostState, Job, Phase, SetupState, Stage, Work};
 use crate::plan::model::Plan;
 use crate::playbook::model::{StepKind, TakesDown};
@@ -17,7 +17,9 @@ pub struct IllegalTransition {
 /// Takes one event in. On an error the job is unchanged.
 pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTransition> {
     let illegal = |state: String| IllegalTransition { event: format!("{:?}", event.what), state, at: event.at };
-    if job.ended.is_some() && !matches!(event.what, What::Run(RunEvent::Started { .. }) | What::Host { .. }) {
+    let after_the_end =
+        matches!(event.what, What::Run(RunEvent::Started { .. } | RunEvent::Approved { .. }) | What::Host { .. });
+    if job.ended.is_some() && !after_the_end {
         return Err(illegal("the run has ended".into()));
     }
     match &event.what {
@@ -35,6 +37,9 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
                 job.progress_at = event.at;
             }
             job.opened += u32::from(matches!(what, HostEvent::Opened));
+            if matches!(what, HostEvent::AlreadyDone { .. } | HostEvent::PutBack { .. }) {
+                job.opened = job.opened.saturating_sub(1);
+            }
             job.hosts[*host] = next;
             Ok(())
         }
@@ -51,16 +56,22 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
 
 fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
     match event {
-        RunEvent::Started { session, .. } => {
+        RunEvent::Started { session, plan, .. } => {
             if *session != job.session + 1 {
                 return Err(format!("session {} is the last", job.session));
             }
             // setup runs again on resume, and what was undone is to be done again
             job.setup.fill(SetupState::Pending);
+            job.plan.clone_from(plan);
             (job.session, job.session_at, job.progress_at) = (*session, at, at);
             (job.checked, job.stopping, job.ended, job.opened) = (false, None, None, 0);
         }
         RunEvent::Checked => job.checked = true,
+        RunEvent::Approved { what, by, .. } => {
+            job.approved.insert(*what, by.clone());
+            job.first_over |= *what == Approval::Others;
+            job.progress_at = at;
+        }
         RunEvent::Refused { .. } => {
             if job.checked {
                 return Err("the start checks had held".into());
@@ -70,6 +81,7 @@ fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
             if job.stopping.is_some() && !matches!(why, Stop::Killed { .. }) {
                 return Err("it is stopping already".into());
             }
+            job.first_over |= matches!(why, Stop::First { .. });
             job.stopping = Some(why.clone());
         }
         RunEvent::Ended { outcome } => job.ended = Some(*outcome),
@@ -109,6 +121,12 @@ fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState,
             // a chain that ends without a gate leaves the host out, whatever it was meant to do
             next.unproved = next.disrupted;
         }
+        // only before anything was done: the first step, or the one behind `until`
+        (Phase::Working(_), HostEvent::AlreadyDone { because }) if !state.disrupted => {
+            (next.phase, next.ended_at) = (Phase::Done, Some(at));
+            next.already = Some(because.clone());
+        }
+        (Phase::Working(_), HostEvent::PutBack { .. }) if !state.disrupted => next = HostState::default(),
         (Phase::Working(_), HostEvent::Failed { step, because }) => {
             next.phase = Phase::Failed { step: *step, because: because.clone() };
             (next.ended_at, next.unproved) = (Some(at), true);
@@ -185,11 +203,18 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
             if *attempt < work.attempt {
                 return Err(format!("attempt {} is the last", work.attempt));
             }
-            next.phase = to(Stage::Running { pid: None }, *attempt, at);
+            // what only looks is looked at until one deadline; another try of anything else has its own
+            let again = plan.steps[step].kind.looks() && !matches!(work.stage, Stage::Ready);
+            next.phase = to(Stage::Running { pid: None }, *attempt, if again { work.started } else { at });
             next.attempts = *attempt;
             let takes = plan.steps[step].takes_down;
             next.expect.add(takes, at);
             next.disrupted |= takes != TakesDown::Nothing;
+        }
+        (Stage::Ended { .. }, StepEvent::Started { attempt }) if *attempt > work.attempt => {
+            let started = if plan.steps[step].kind.looks() { work.started } else { at };
+            next.phase = to(Stage::Running { pid: None }, *attempt, started);
+            next.attempts = *attempt;
         }
         (Stage::Running { .. }, StepEvent::Spawned { attempt, pid }) if *attempt == work.attempt => {
             next.phase = to(Stage::Running { pid: Some(*pid) }, work.attempt, work.started);

@@ -8,7 +8,7 @@ use super::heard::{Need, View};
 use super::model::{Job, Phase, SetupState, Stage};
 use super::rules::Frame;
 use super::view::{Action, Task};
-use super::{advance, begin, open};
+use super::{advance, approval, begin, open};
 use crate::plan::model::TargetIx;
 
 /// Events first: they are durable before any action is performed.
@@ -257,10 +257,13 @@ impl Desk<'_> {
 /// In doubt before failed before stale before stopped.
 pub fn outcome(job: &Job) -> Outcome {
     let lost = |phase: &Phase| matches!(phase, Phase::Lost { .. } | Phase::Working(_));
+    let failed = job.hosts.iter().any(|host| host.counts_as_failure());
     let any = |test: &dyn Fn(&super::model::HostState) -> bool| job.hosts.iter().any(test);
     if any(&|host| lost(&host.phase) && !host.settled) {
         Outcome::InDoubt
-    } else if any(&|host| host.counts_as_failure())
+    } else if !failed && approval::missing(job) {
+        Outcome::NotApproved
+    } else if failed
         || any(&|host| matches!(host.phase, Phase::Skipped { .. }) && !host.settled)
         || matches!(job.stopping, Some(Stop::Setup { .. }))
     {

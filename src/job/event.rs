@@ -15,6 +15,16 @@ pub struct Event {
     pub what: What,
 }
 
+/// What a person approves of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum Approval {
+    /// The hosts behind the canary.
+    Others,
+    /// An `approve` step of one host; None: of every host.
+    Step { step: usize, host: Option<TargetIx> },
+}
+
 /// Events by subject; each group has one small renderer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "subject", rename_all = "kebab-case")]
@@ -43,6 +53,8 @@ pub enum What {
 pub enum RunEvent {
     /// A process took the run up, for the first time or again.
     Started { session: u32, plan: String, reason: Option<String>, by: String },
+    /// A person let it go on.
+    Approved { what: Approval, by: String, plan: String },
     /// The start checks held.
     Checked,
     /// The start checks did not hold by their deadline; nothing was started.
@@ -68,6 +80,10 @@ pub enum Stop {
     Drift { differences: Vec<String> },
     /// A setup step failed.
     Setup { index: usize },
+    /// The canary is through (`then: stop`).
+    First { hosts: u32 },
+    /// Nobody approved in time.
+    NotApproved { waited_ms: Ms },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +101,8 @@ pub enum Outcome {
     InDoubt,
     /// Ended by a second signal.
     Killed,
+    /// An approval is missing; can be resumed.
+    NotApproved,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -97,6 +115,14 @@ pub enum HostEvent {
     /// The gate passed; `grace` runs.
     Settling,
     Done,
+    /// It was already as it shall be (`until`): nothing was done to it.
+    AlreadyDone {
+        because: String,
+    },
+    /// Nothing was done to it yet: it waits for its turn again.
+    PutBack {
+        because: String,
+    },
     Failed {
         step: usize,
         because: String,
@@ -199,6 +225,10 @@ pub enum End {
     },
     /// Nobody saw the end.
     Unseen,
+    /// A good exit status, but not the output that was expected.
+    Unlike {
+        said: String,
+    },
 }
 
 impl End {
@@ -209,7 +239,7 @@ impl End {
     /// Is it known how the command ended? One that timed out, was killed, or whose end nobody saw may still
     /// run on the host: it is lost, not failed.
     pub fn known(&self) -> bool {
-        matches!(self, End::Exit { .. } | End::NotSpawned { .. })
+        matches!(self, End::Exit { .. } | End::NotSpawned { .. } | End::Unlike { .. })
     }
 
     /// For a sentence: `exit status 3`.
@@ -221,6 +251,8 @@ impl End {
             End::Killed => "ended by the operator; it may still run on the host".into(),
             End::NotSpawned { because } => format!("could not be started: {because}"),
             End::Unseen => "nobody saw its end".into(),
+            End::Unlike { said } if said.is_empty() => "it said nothing, which is not as expected".into(),
+            End::Unlike { said } => format!("it said `{said}`, which is not as expected"),
         }
     }
 }

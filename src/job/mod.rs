@@ -6,6 +6,7 @@
 
 mod advance;
 pub mod apply;
+pub mod approval;
 pub mod begin;
 pub mod decide;
 pub mod event;

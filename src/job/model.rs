@@ -1,9 +1,9 @@
 //! `Job`: the fold of the journal. Nothing here was heard from the cluster; that is `View`.
 
-use super::event::{Baseline, End, Ms, Outcome, Stop};
+use super::event::{Approval, Baseline, End, Ms, Outcome, Stop};
 use crate::plan::model::{NodeIx, Plan, TargetIx};
 use crate::playbook::model::TakesDown;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One run: what was intended, started, ended, resolved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +12,12 @@ pub struct Job {
     pub session: u32,
     pub session_at: Ms,
     pub checked: bool,
+    /// Hash of the plan, as the run was begun with it.
+    pub plan: String,
+    /// What was approved, and by whom; holds over every resume.
+    pub approved: BTreeMap<Approval, String>,
+    /// The canary is through, and the others may follow.
+    pub first_over: bool,
     pub setup: Vec<SetupState>,
     pub hosts: Vec<HostState>,
     pub stopping: Option<Stop>,
@@ -53,6 +59,8 @@ pub struct HostState {
     pub expect: Expect,
     pub opened_at: Option<Ms>,
     pub ended_at: Option<Ms>,
+    /// It was already as it shall be (`until`).
+    pub already: Option<String>,
     /// Failed, lost or skipped after it was opened, and its gate has not passed since.
     pub unproved: bool,
     /// `--skip`: no longer counted in `max-failures`.
@@ -193,6 +201,17 @@ impl Job {
 
     pub fn failures(&self) -> u32 {
         self.hosts.iter().filter(|host| host.counts_as_failure()).count() as u32
+    }
+
+    /// Who approved of this step on this host.
+    pub fn approved_by(&self, host: TargetIx, step: usize) -> Option<&str> {
+        let of = |host| self.approved.get(&Approval::Step { step, host });
+        of(Some(host)).or_else(|| of(None)).map(String::as_str)
+    }
+
+    /// Hosts that were opened and not found done already, in this session or before.
+    pub fn begun(&self) -> u32 {
+        self.hosts.iter().filter(|host| host.opened_at.is_some() && host.already.is_none()).count() as u32
     }
 
     pub fn killed(&self) -> bool {

@@ -1,12 +1,13 @@
 //! What the world says: into the view (what was heard) and into events (what has become true).
 
 use super::event::{Event, Ms, RunEvent, SetupEvent, StepEvent, Stop, What};
-use super::gate;
 use super::heard::View;
 use super::model::{Job, SetupState, Stage};
 use super::rules::Frame;
 use super::view::{Answer, Input, Task, Told};
+use super::{approval, gate};
 use crate::plan::drift;
+use crate::plan::model::Plan;
 
 /// Takes one input into the view. The job is the one before the input's own events.
 pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms) {
@@ -46,7 +47,7 @@ fn drift(frame: &Frame, view: &mut View, answer: &Answer, out: bool) {
 }
 
 /// What has become true by one input. Whatever does not fit the job (an answer of an attempt long over) is no fact.
-pub fn facts(job: &Job, input: &Input, now: Ms) -> Vec<Event> {
+pub fn facts(plan: &Plan, job: &Job, input: &Input, now: Ms) -> Vec<Event> {
     let what = match input {
         Input::Spawned { task: Task::Step { host, step, attempt }, pid } if running(job, *host, *step, *attempt) => {
             What::Step { host: *host, step: *step, event: StepEvent::Spawned { attempt: *attempt, pid: *pid } }
@@ -55,6 +56,10 @@ pub fn facts(job: &Job, input: &Input, now: Ms) -> Vec<Event> {
             Some(what) => what,
             None => return vec![],
         },
+        Input::Told(Told::Approve { by, host }) if job.ended.is_none() => {
+            let approved = approval::approve(plan, job, *host, by).into_iter();
+            return approved.map(|event| Event { at: now, what: What::Run(event) }).collect();
+        }
         Input::Told(told) => match told_to(job, told) {
             Some(why) => What::Run(RunEvent::Stopping { why }),
             None => return vec![],
@@ -98,6 +103,7 @@ fn told_to(job: &Job, told: &Told) -> Option<Stop> {
     }
     match told {
         Told::Stop { by } => job.stopping.is_none().then(|| Stop::Asked { by: by.clone() }),
+        Told::Approve { .. } => None,
         Told::Kill { by } => (!job.killed()).then(|| Stop::Killed { by: by.clone() }),
     }
 }

@@ -1,7 +1,6 @@
 //! Which host may open next. First what the journal alone decides (slots, data centres, racks, conflicts),
 //! then what was heard (`takeout`).
 
-use super::advance;
 use super::decide::Desk;
 use super::event::{HostEvent, Question, RunEvent, StepEvent, Stop};
 use super::evidence::{gossip, observers};
@@ -10,6 +9,7 @@ use super::model::{Job, Phase};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::Action;
+use super::{advance, approval};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
@@ -28,6 +28,8 @@ pub enum Hold {
     Rack(String),
     /// It conflicts with a host that is out.
     Conflict(NodeIx),
+    /// The canary comes first (`first`).
+    First(u32),
 }
 
 impl Hold {
@@ -38,6 +40,8 @@ impl Hold {
             Hold::Datacenter(name) => format!("data centre {name} comes first"),
             Hold::Rack(name) => format!("rack {name} is finished before the next opens"),
             Hold::Conflict(other) => frame.conflicts.why(node, *other),
+            Hold::First(1) => "the canary, one host, comes first".into(),
+            Hold::First(hosts) => format!("the canary, {hosts} hosts, comes first"),
         }
     }
 
@@ -48,6 +52,7 @@ impl Hold {
             Hold::Datacenter(name) => format!("data centre {name}, which comes first"),
             Hold::Rack(name) => format!("the rest of rack {name}, which is finished before the next opens"),
             Hold::Conflict(other) => format!("{}: {}", frame.address(*other), frame.conflicts.why(node, *other)),
+            Hold::First(_) => "an approval: `rollbook approve` lets the hosts behind the canary begin".into(),
         }
     }
 }
@@ -62,6 +67,9 @@ pub(super) fn hosts(desk: &mut Desk) {
     }
     if !shape_known(desk) {
         return give_up_blocked(desk, vec![]);
+    }
+    if approval::holds_the_others(desk.frame.plan, job) {
+        return approval::others(desk);
     }
     let mut round = Round::new(desk.frame, job);
     let mut blocked = Vec::new();
@@ -187,6 +195,11 @@ impl<'a> Round<'a> {
         self.reserved.len() >= CANDIDATES
     }
 
+    /// Hosts begun, or about to be.
+    fn begun(&self) -> u32 {
+        self.job.begun() + self.reserved.len() as u32
+    }
+
     fn reserve(&mut self, target: TargetIx) {
         self.reserved.insert(self.frame.plan.hosts[target].node);
     }
@@ -195,6 +208,9 @@ impl<'a> Round<'a> {
     pub fn hold(&self, target: TargetIx) -> Option<Hold> {
         let plan = self.frame.plan;
         let node = plan.hosts[target].node;
+        if let Some(first) = plan.first.filter(|first| !self.job.first_over && self.begun() >= first.hosts) {
+            return Some(Hold::First(first.hosts));
+        }
         let taken = (self.out.len() + self.reserved.len()) as u32;
         let conflict =
             self.out.iter().chain(&self.reserved).find(|out| self.frame.conflicts.exclude_each_other(node, **out));

@@ -85,7 +85,7 @@ impl Calm<'_> {
             _ => 0,
         };
         let input = Input::Ended { task, end: super::event::End::Exit { status: step } };
-        let events = facts(&self.job, &input, self.now);
+        let events = facts(self.frame.plan, &self.job, &input, self.now);
         observe(self.frame, &self.job, &mut self.view, &input, self.now);
         self.take(Decision { events, ..Decision::default() });
     }

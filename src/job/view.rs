@@ -77,6 +77,8 @@ pub enum Told {
     Stop { by: String },
     /// End what runs.
     Kill { by: String },
+    /// Go on: what waits for an approval, or only this host.
+    Approve { by: String, host: Option<crate::plan::model::TargetIx> },
 }
 
 /// What the machine wants done. Events of the same decision are durable first.

@@ -1,13 +1,14 @@
 //! What a run waits for, for whom and until when: read off the same state that `decide` reads.
 
 use super::event::Ms;
-use super::gate;
 use super::heard::View;
 use super::model::{Job, Phase, Stage};
 use super::open::Round;
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
+use super::{approval, gate};
 use crate::plan::model::{NodeIx, TargetIx};
+use crate::playbook::model::StepKind;
 use std::collections::BTreeSet;
 
 /// One wait.
@@ -23,6 +24,8 @@ pub struct Waiting {
     pub since: Ms,
     /// After this it ends by itself.
     pub deadline: Option<Ms>,
+    /// A person is waited for.
+    pub person: bool,
 }
 
 /// Everything that is waited for now: hosts in work first, then those that wait for their turn (at most `most`).
@@ -36,9 +39,26 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
             asked: vec![],
             since: job.session_at,
             deadline: Some(job.session_at + super::begin::DEADLINE_MS),
+            person: false,
         }];
     }
-    let mut all: Vec<Waiting> = (0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host)).collect();
+    let mut all: Vec<Waiting> = approval::pending(frame.plan, job)
+        .into_iter()
+        .filter(|pending| pending.host.is_none() && job.stopping.is_none())
+        .map(|pending| Waiting {
+            host: None,
+            step: None,
+            what: approval_words(&pending.question),
+            asked: vec![],
+            since: job.progress_at,
+            deadline: Some(pending.deadline),
+            person: true,
+        })
+        .collect();
+    if !all.is_empty() {
+        return all;
+    }
+    all.extend((0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host)));
     if job.stopping.is_none() && job.ended.is_none() {
         let waits = (0..job.hosts.len()).filter(|host| job.hosts[*host].phase == Phase::Waiting);
         all.extend(waits.take(most).map(|host| turn(frame, job, view, host, now)));
@@ -64,7 +84,12 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
     // while somebody works, nobody gives up
     let idle = !job.hosts.iter().any(|host| host.in_work());
     let deadline = idle.then_some(job.progress_at + frame.plan.blocked_timeout_ms);
-    Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline }
+    Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline, person: false }
+}
+
+/// `rollbook approve` is the word that every reader can give; at a terminal `yes` does.
+fn approval_words(question: &str) -> String {
+    format!("an approval (`rollbook approve RUN`, or type `yes`): {question}")
 }
 
 fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Waiting> {
@@ -72,7 +97,7 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
     if let Phase::Settling { since } = state.phase {
         let deadline = Some(since + frame.plan.grace_ms);
         let what = "the end of its grace".to_string();
-        return Some(Waiting { host: Some(host), step: None, what, asked: vec![], since, deadline });
+        return Some(Waiting { host: Some(host), step: None, what, asked: vec![], since, deadline, person: false });
     }
     let work = state.working()?;
     let step = frame.plan.steps.get(work.step)?;
@@ -82,6 +107,10 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
             let said = if gate.verdict.is_empty() { "nothing heard yet".to_string() } else { gate.verdict };
             format!("its gate ({} of {} good polls): {said}", gate.held, terms.stable)
         }
+        (Stage::Running { .. }, None) if step.kind == StepKind::Approve => {
+            approval_words(step.message.as_deref().unwrap_or_default())
+        }
+        (Stage::Ended { end }, _) if step.kind.looks() => format!("another look ({})", end.words()),
         (Stage::Running { .. }, None) => format!("the end of `{}`", step.name),
         (Stage::Ended { end }, _) => format!("proof of `{}` ({})", step.name, end.words()),
         (Stage::Doubt { end }, _) => format!("whether `{}` was done ({})", step.name, end.words()),
@@ -89,5 +118,6 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
         (Stage::Ready | Stage::Again, _) => format!("the gate before `{}`", step.name),
     };
     let deadline = Some(work.started.max(job.session_at) + step.timeout_ms);
-    Some(Waiting { host: Some(host), step: Some(work.step), what, asked: vec![], since: work.started, deadline })
+    let (since, person) = (work.started, step.kind == StepKind::Approve);
+    Some(Waiting { host: Some(host), step: Some(work.step), what, asked: vec![], since, deadline, person })
 }

@@ -4,6 +4,7 @@
 
 mod nodes;
 mod steps;
+mod until;
 
 use super::model::{Datacenter, Plan, PlannedKeyspace, Setup, Source, Target, VERSION};
 use super::protection::{self, Protection};
@@ -90,6 +91,7 @@ pub fn compile(
         datacenter_order: playbook.concurrency.datacenters,
         max_hosts: playbook.concurrency.max_hosts,
         max_failures: playbook.max_failures,
+        first: playbook.first,
         stop_after: options.stop_after,
         grace_ms: milliseconds(playbook.concurrency.grace),
         blocked_timeout_ms: milliseconds(playbook.blocked_timeout),

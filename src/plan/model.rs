@@ -3,7 +3,9 @@
 //! The plan fixes *what* (rendered words, order of preference, limits); the machine in `job`
 //! chooses *when*. It is a permission set: a run may do less, never more.
 
-use crate::playbook::model::{Check, DatacenterOrder, Keyspaces, OnFailure, StepKind, Strategy, TakesDown};
+use crate::playbook::model::{
+    ApproveScope, Check, DatacenterOrder, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown,
+};
 use crate::topology::model::Replication;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,9 @@ pub struct Plan {
     pub datacenter_order: DatacenterOrder,
     pub max_hosts: Option<u32>,
     pub max_failures: u32,
+    /// The canary: so many hosts first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<First>,
     /// Hosts opened before the run stops by itself (`--stop-after`); it can be resumed.
     pub stop_after: Option<u32>,
     pub grace_ms: u64,
@@ -152,6 +157,14 @@ pub struct Step {
     pub pause_ms: Option<u64>,
     /// Text of a script, run by `bash -euo pipefail` or by its own `#!`.
     pub script: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<Retries>,
+    /// Of `approve`: whom it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ApproveScope>,
+    /// Of `approve`: what the person is asked; of `until`: the goal, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 impl Step {
@@ -179,6 +192,9 @@ pub struct Rendered {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Vec<String>>,
+    /// A regular expression that the standard output must match somewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

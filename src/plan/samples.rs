@@ -106,6 +106,7 @@ pub fn six_hosts() -> Plan {
         datacenter_order: DatacenterOrder::Serial,
         max_hosts: Some(10),
         max_failures: 0,
+        first: None,
         stop_after: None,
         grace_ms: 0,
         blocked_timeout_ms: 30 * 60_000,
@@ -142,5 +143,8 @@ pub fn step(kind: StepKind, takes_down: TakesDown, minutes: u64) -> Step {
         guessed: None,
         pause_ms: None,
         script: None,
+        retries: None,
+        scope: None,
+        message: None,
     }
 }

@@ -11,6 +11,8 @@ const MINUTE: u64 = 60;
 
 /// Between two polls.
 pub const POLL: Duration = Duration::from_secs(5);
+/// Before a step that failed is tried again.
+pub const RETRY_DELAY: Duration = Duration::from_secs(10);
 /// Of a `setup` command.
 pub const SETUP_TIMEOUT: Duration = Duration::from_secs(60 * MINUTE);
 pub const BLOCKED_TIMEOUT: Duration = Duration::from_secs(30 * MINUTE);
@@ -33,6 +35,8 @@ pub fn playbook(name: &str) -> Playbook {
         blocked_timeout: BLOCKED_TIMEOUT,
         checks: Checks::default(),
         setup: Vec::new(),
+        until: None,
+        first: None,
         steps: Vec::new(),
         spans: BTreeMap::new(),
     }
@@ -75,7 +79,7 @@ pub fn command(kind: StepKind, nodetool: &Command) -> Option<Command> {
         StepKind::Start => far(&["start", "{{ cluster.service }}"]),
         StepKind::Restart => far(&["restart", "{{ cluster.service }}"]),
         StepKind::Reboot => far(&["reboot"]),
-        StepKind::WaitUp | StepKind::WaitDown | StepKind::Run | StepKind::Pause => None,
+        _ => None,
     }
 }
 
@@ -87,6 +91,9 @@ pub fn timeout(kind: StepKind) -> Duration {
         StepKind::Reboot => 2 * MINUTE,
         StepKind::WaitUp => 30 * MINUTE,
         StepKind::Run => 60 * MINUTE,
+        StepKind::Verify => 5 * MINUTE,
+        StepKind::Until => MINUTE,
+        StepKind::Approve => 24 * 60 * MINUTE,
         StepKind::Pause => 0,
     })
 }
@@ -96,8 +103,8 @@ pub fn takes_down(kind: StepKind) -> Option<TakesDown> {
     match kind {
         StepKind::Drain | StepKind::Stop | StepKind::Start | StepKind::Restart => Some(TakesDown::Restart),
         StepKind::Reboot => Some(TakesDown::Reboot),
-        StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause => Some(TakesDown::Nothing),
         StepKind::Run => None,
+        _ => Some(TakesDown::Nothing),
     }
 }
 
@@ -111,7 +118,8 @@ pub fn ok_exit(kind: StepKind) -> Vec<i32> {
     if kind == StepKind::Reboot { vec![0, 255] } else { vec![0] }
 }
 
-fn with_args(nodetool: &Command, argument: &str) -> Command {
+/// `nodetool` with one word in the place of its arguments.
+pub fn with_args(nodetool: &Command, argument: &str) -> Command {
     let is_args = |word: &Word| {
         word.template.strip_prefix("{{").and_then(|t| t.strip_suffix("}}")).map(str::trim) == Some("args")
     };

@@ -67,6 +67,11 @@ pub fn print(duration: Duration) -> String {
     if written.is_empty() { "0s".to_owned() } else { written.join(" ") }
 }
 
+/// A second since the Unix epoch, as it is written in a playbook.
+pub fn moment(second: i64) -> String {
+    jiff::Timestamp::from_second(second).map_or_else(|_| second.to_string(), |time| time.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

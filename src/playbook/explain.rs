@@ -3,8 +3,8 @@
 use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
-    Check, Command, Concurrency, DatacenterOrder, Keyspaces, OnFailure, Param, Playbook, SetupStep, Step, StepKind,
-    Strategy, TakesDown, Targets,
+    ApproveScope, Check, Command, Concurrency, DatacenterOrder, Goal, Keyspaces, OnFailure, Param, Playbook, Retries,
+    SetupStep, Step, StepKind, Strategy, TakesDown, Targets, Then,
 };
 use super::{command, duration, params};
 use std::fmt::Write;
@@ -31,6 +31,21 @@ pub fn explain(playbook: &Playbook) -> String {
     if !playbook.setup.is_empty() {
         out.line(0, "setup:");
         playbook.setup.iter().for_each(|step| setup(&mut out, step));
+    }
+    match &playbook.until {
+        None => {}
+        Some(goal) => {
+            out.line(0, "until:");
+            match goal {
+                Goal::Command(command) => out.key(2, "command", &command_text(command)),
+                Goal::Release(word) => out.key(2, "release", &quoted(&word.template)),
+                Goal::BootedAfter(second) => out.key(2, "booted-after", &quoted(&duration::moment(*second))),
+            }
+        }
+    }
+    if let Some(first) = playbook.first {
+        out.key(0, "first", &first.hosts.to_string());
+        out.key(0, "then", if first.then == Then::Ask { "ask" } else { "stop" });
     }
     out.line(0, "steps:");
     playbook.steps.iter().for_each(|one| step(&mut out, one));
@@ -155,10 +170,11 @@ fn setup(out: &mut Lines, step: &SetupStep) {
 }
 
 fn step(out: &mut Lines, step: &Step) {
-    let value = match (&step.command, step.pause) {
-        (Some(command), _) => command_text(command),
-        (None, Some(pause)) => duration::print(pause),
-        (None, None) => String::new(),
+    let value = match (&step.command, step.pause, &step.message) {
+        (Some(command), ..) => command_text(command),
+        (None, Some(pause), _) => duration::print(pause),
+        (None, None, Some(message)) => scalar(message),
+        (None, None, None) => String::new(),
     };
     out.key(2, &format!("- {}", kind_word(step.kind)), &value);
     out.key(4, "name", &scalar(&step.name));
@@ -174,6 +190,10 @@ fn step(out: &mut Lines, step: &Step) {
     }
     let statuses: Vec<String> = step.ok_exit.iter().map(i32::to_string).collect();
     out.option(4, "ok-exit", has("ok-exit").then(|| format!("[{}]", statuses.join(", "))));
+    out.option(4, "expect", step.expect.as_ref().map(|word| quoted(&word.template)));
+    out.option(4, "retries", step.retries.map(retries));
+    let scope = |scope| if scope == ApproveScope::Host { "host" } else { "rest" };
+    out.option(4, "scope", step.scope.map(|word| scope(word).to_owned()));
     out.option(4, "poll", has("poll").then(|| duration::print(step.poll)));
     out.option(4, "stable", has("stable").then(|| step.stable.to_string()));
     out.option(4, "probe", step.probe.as_ref().map(command_text));
@@ -182,6 +202,11 @@ fn step(out: &mut Lines, step: &Step) {
     out.option(4, "takes-down", takes_down.map(str::to_owned));
     let on_failure = if step.on_failure == OnFailure::Stop { "stop" } else { "continue" };
     out.option(4, "on-failure", has("on-failure").then(|| on_failure.to_owned()));
+}
+
+fn retries(retries: Retries) -> String {
+    let delay = duration::print(std::time::Duration::from_millis(retries.delay_ms));
+    format!("{{ times: {}, delay: {delay}, backoff: {} }}", retries.times, retries.backoff)
 }
 
 fn takes_down_word(takes_down: TakesDown) -> &'static str {

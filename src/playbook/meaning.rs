@@ -3,6 +3,7 @@
 //! Every finding has a place; all are collected. What only the cluster can tell is left to the plan.
 
 mod access;
+mod goal;
 mod parameters;
 mod steps;
 mod templates;
@@ -42,6 +43,8 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     let checks = written.checks.unwrap_or_default();
     playbook.checks = Checks { start: checks.start, each_host: checks.each_host };
     playbook.setup = reading.setup(written.setup);
+    playbook.until = reading.goal(written.until);
+    playbook.first = reading.first(written.first, written.then);
     playbook.steps = reading.steps(written.steps, &playbook.cluster);
     reading.reason_is_required(&playbook);
     playbook.spans = reading.spans;

@@ -32,11 +32,19 @@ const MAX_FINDINGS: usize = 100;
 /// Version of the language.
 pub const VERSION: u32 = 1;
 /// Kinds of steps, in the order of the language.
-pub(crate) const KINDS: [&str; 9] =
-    ["drain", "stop", "start", "restart", "reboot", "wait-up", "wait-down", "run", "pause"];
+pub(crate) const KINDS: [&str; 11] =
+    ["drain", "stop", "start", "restart", "reboot", "wait-up", "wait-down", "run", "verify", "pause", "approve"];
 /// Names that templates read.
 pub(crate) const PARAM_NAME: &str = "^[a-z][a-z0-9_]*$";
 pub(crate) const ENV_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+/// The regular expression of an `expect`: `^` and `$` are the ends of a line, for output comes in lines.
+///
+/// # Errors
+/// When it is none.
+pub fn pattern(text: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(text).multi_line(true).build()
+}
 
 /// Reads and checks a playbook: the model with warnings, or everything that is wrong, in the order of the file.
 pub fn read(bytes: &[u8]) -> Result<(Playbook, Vec<Diagnostic>), Vec<Diagnostic>> {

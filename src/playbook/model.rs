@@ -24,6 +24,10 @@ pub struct Playbook {
     pub blocked_timeout: Duration,
     pub checks: Checks,
     pub setup: Vec<SetupStep>,
+    /// What makes a host already done: it is passed over, with the reason.
+    pub until: Option<Goal>,
+    /// The canary: so many hosts first.
+    pub first: Option<First>,
     pub steps: Vec<Step>,
     /// Where things stand in the file, by path (`targets.racks[1]`, `strategy`): for findings that
     /// only a later stage can make, such as a selector that matches nothing.
@@ -46,7 +50,13 @@ impl Playbook {
             step.span = Span::default();
             step.when.iter_mut().for_each(|when| when.span = Span::default());
             step.env.values_mut().for_each(Word::forget_place);
+            step.expect.iter_mut().for_each(Word::forget_place);
             commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()));
+        }
+        match &mut self.until {
+            Some(Goal::Command(command)) => commands.push(command),
+            Some(Goal::Release(word)) => word.forget_place(),
+            Some(Goal::BootedAfter(_)) | None => {}
         }
         for command in commands {
             command.span = Span::default();
@@ -204,7 +214,74 @@ pub enum StepKind {
     WaitUp,
     WaitDown,
     Run,
+    /// A command that only looks; asked again until it is as expected.
+    Verify,
     Pause,
+    /// A person says that it may go on.
+    Approve,
+    /// Is the host already as it shall be? Comes from `until`, never from `steps`.
+    Until,
+}
+
+impl StepKind {
+    /// Does a command or a script of its own belong to it?
+    pub fn has_process(self) -> bool {
+        !matches!(self, StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause | StepKind::Approve)
+    }
+
+    /// Does its command only look, so that it may always be asked again?
+    pub fn looks(self) -> bool {
+        matches!(self, StepKind::Verify | StepKind::Until)
+    }
+}
+
+/// What makes a host already done (`until`).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// Exit status 0: done; 1: to be worked on; anything else says nothing.
+    Command(Command),
+    /// `nodetool version` says this release.
+    Release(Word),
+    /// Its machine booted after this time, in seconds since the Unix epoch.
+    BootedAfter(i64),
+}
+
+/// So many hosts before all others, and what follows when they are through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct First {
+    pub hosts: u32,
+    pub then: Then,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Then {
+    /// The run stops; `rollbook resume` goes on with the rest.
+    Stop,
+    /// The run waits for a person's approval.
+    Ask,
+}
+
+/// Whom an approval is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ApproveScope {
+    /// This host alone; the next one asks again.
+    Host,
+    /// This host and all that come after it.
+    Rest,
+}
+
+/// How often a step that failed is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Retries {
+    pub times: u32,
+    /// Before the first of them.
+    pub delay_ms: u64,
+    /// Each delay is so many times the one before.
+    pub backoff: u32,
 }
 
 /// What a `run` takes away (semantics.md §1).
@@ -236,6 +313,13 @@ pub struct Step {
     pub script: Option<String>,
     pub env: BTreeMap<String, Word>,
     pub ok_exit: Vec<i32>,
+    /// A regular expression that the standard output must match somewhere.
+    pub expect: Option<Word>,
+    pub retries: Option<Retries>,
+    /// Of `approve`.
+    pub scope: Option<ApproveScope>,
+    /// Of `approve`: what the person is asked.
+    pub message: Option<String>,
     pub poll: Duration,
     /// So many good polls in a row.
     pub stable: u32,

@@ -142,6 +142,8 @@ impl<'a> Judge<'a> {
             "run" => Diagnostic::error("`run` needs a command")
                 .help("write `- run: COMMAND`, or `- run:` with a `script:` beside it"),
             "pause" => Diagnostic::error("`pause` needs a time").help("write `- pause: 30s`"),
+            "verify" => Diagnostic::error("`verify` needs a command").help("write `- verify: COMMAND`"),
+            "approve" => Diagnostic::error("`approve` needs a question").help("write `- approve: \"shall it go on?\"`"),
             _ => advice::not_yet(word, "StepMap").unwrap_or_else(|| {
                 Diagnostic::error(format!("unknown step `{word}`")).help(suggest::did_you_mean(word, KINDS))
             }),

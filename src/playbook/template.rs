@@ -80,6 +80,42 @@ pub fn render_env(
     env.iter().map(|(name, word)| Ok((name.clone(), render(word)?))).collect()
 }
 
+/// A regular expression on one host: what the author wrote is one, values in it stand for themselves.
+pub fn render_pattern(
+    word: &Word,
+    host: &HostContext,
+    cluster: &ClusterContext,
+    params: &Params,
+) -> Result<String, Diagnostic> {
+    let context = context(Some(host), Some(cluster), params);
+    let environment = values::environment();
+    let mut pattern = String::new();
+    for piece in pieces(&word.template) {
+        match piece {
+            Piece::Text(text) => pattern.push_str(text),
+            Piece::Expression(number, expression) => {
+                if hole(expression).is_some() {
+                    let message = format!("`{}` is not known before the run", expression.trim());
+                    return Err(Diagnostic::error(message).at(place(word, number, expression, None)));
+                }
+                let renderer = Renderer { word, environment: &environment, context: &context, safe: false };
+                let value = renderer.value(number, expression)?;
+                pattern.push_str(&regex::escape(&renderer.value_text(number, expression, &value)?));
+            }
+        }
+    }
+    Ok(pattern)
+}
+
+/// The same word, with what the author wrote standing for itself where a regular expression is read.
+pub fn literally(word: &Word) -> Word {
+    let literal = |piece: Piece| match piece {
+        Piece::Text(text) => regex::escape(text),
+        Piece::Expression(_, expression) => format!("{{{{{expression}}}}}"),
+    };
+    Word { template: pieces(&word.template).into_iter().map(literal).collect(), ..word.clone() }
+}
+
 /// What a `script` gets as environment variables; `ROLLBOOK_RUN` is a hole. Lists are joined by spaces.
 pub fn script_env(host: &HostContext, cluster: &ClusterContext, params: &Params) -> BTreeMap<String, String> {
     let mut env = BTreeMap::from([

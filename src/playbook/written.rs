@@ -2,8 +2,12 @@
 //!
 //! Holds no meaning and no default. Keys are kebab-case; a key that is absent differs from one without a value.
 
+mod goal;
+
+pub use goal::Goal;
+
 use super::duration;
-use super::model::{Check, DatacenterOrder, OnFailure, Strategy};
+use super::model::{ApproveScope, Check, DatacenterOrder, OnFailure, Strategy, Then};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
@@ -41,6 +45,13 @@ pub struct Playbook {
     /// Commands that run once, before the first host; each `undo` when the run ends, in reverse order.
     #[serde(default)]
     pub setup: Vec<Setup>,
+    /// What makes a host already done: it is passed over, with the reason.
+    pub until: Option<Goal>,
+    /// The canary: so many hosts first, all others after `then`.
+    #[schemars(range(min = 1))]
+    pub first: Option<u32>,
+    /// After the canary: wait for an approval (ask, default), or stop so that `rollbook resume` goes on (stop).
+    pub then: Option<Then>,
     /// The chain every host goes through.
     #[schemars(length(min = 1, max = 200))]
     pub steps: Vec<Step>,
@@ -199,6 +210,20 @@ pub struct Setup {
     pub timeout: Option<Duration>,
 }
 
+/// How often a step that failed is tried again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(transform = without_nulls)]
+pub struct Retries {
+    #[schemars(range(min = 1, max = 100))]
+    pub times: u32,
+    /// Before the first of them (default: 10s).
+    pub delay: Option<Duration>,
+    /// Each delay is so many times the one before (default: 1).
+    #[schemars(range(min = 1, max = 10))]
+    pub backoff: Option<u32>,
+}
+
 /// A step: a kind alone, or a map with exactly one kind and its settings beside it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -249,8 +274,12 @@ pub struct StepMap {
     /// A command of your own, run on this machine; or nothing, beside a `script`.
     #[serde(default, deserialize_with = "present")]
     pub run: Option<CommandOrNothing>,
+    /// A command that only looks: asked again every `poll` until it is as expected, at most for `timeout`.
+    pub verify: Option<Command>,
     /// Wait for a time.
     pub pause: Option<Duration>,
+    /// Wait for a person, who is shown this text; answered at the terminal or by `rollbook approve RUN`.
+    pub approve: Option<Text>,
 
     /// Shown in plans and reports (default: the kind).
     pub name: Option<PlainName>,
@@ -267,6 +296,12 @@ pub struct StepMap {
     #[serde(default)]
     #[schemars(length(min = 1), inner(range(min = 0, max = 255)))]
     pub ok_exit: Vec<i32>,
+    /// A regular expression that the standard output must match somewhere, `^` and `$` at a line's ends; values in it stand for themselves.
+    pub expect: Option<Text>,
+    /// How often the step is tried again when it failed. What may still be running is never tried again.
+    pub retries: Option<Retries>,
+    /// Of an approval: this host alone (host, default), or it and all that come after it (rest).
+    pub scope: Option<ApproveScope>,
     /// Time between two looks (default: 5s).
     pub poll: Option<Duration>,
     /// How many good looks in a row are needed (default: 3).

@@ -9,9 +9,20 @@ use rusqlite::params;
 pub enum Request {
     /// Open no further host.
     Stop { by: String },
+    /// Go on: whatever waits for an approval, or only this host (its place in the plan).
+    Approve { by: String, host: Option<usize> },
 }
 
 const STOP: &str = "stop";
+const APPROVE: &str = "approve";
+
+/// `approve`, or `approve 3` for one host.
+fn approval(what: &str) -> Option<Option<usize>> {
+    match what.strip_prefix(APPROVE)?.trim_start() {
+        "" => Some(None),
+        host => host.parse().ok().map(Some),
+    }
+}
 
 impl Store {
     /// Asks the process that works on the run to stop gently; it looks every second.
@@ -19,10 +30,23 @@ impl Store {
     /// # Errors
     /// When there is no such run or the store cannot be written.
     pub fn request_stop(&self, run: &str, by: &str, at: Ms) -> Result<(), StoreError> {
+        self.request(run, STOP, by, at)
+    }
+
+    /// Tells the process that works on the run that a person approves.
+    ///
+    /// # Errors
+    /// When there is no such run or the store cannot be written.
+    pub fn request_approval(&self, run: &str, host: Option<usize>, by: &str, at: Ms) -> Result<(), StoreError> {
+        let what = host.map_or(APPROVE.to_owned(), |host| format!("{APPROVE} {host}"));
+        self.request(run, &what, by, at)
+    }
+
+    fn request(&self, run: &str, what: &str, by: &str, at: Ms) -> Result<(), StoreError> {
         self.write(|db| {
             db.execute(
                 "INSERT INTO requests (run, what, by_whom, at) VALUES (?1, ?2, ?3, ?4)",
-                params![run, STOP, by, signed(at)],
+                params![run, what, by, signed(at)],
             )
             .map_err(|error| StoreError::database(self.home(), error))
             .map(drop)
@@ -48,7 +72,10 @@ impl Store {
             let rows = query.query_map([run], |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).map_err(failed)?;
             rows.map(|row| match row.map_err(failed)? {
                 (what, by) if what == STOP => Ok(Request::Stop { by }),
-                (what, _) => Err(StoreError::unreadable(self.home(), format!("a request `{what}`"))),
+                (what, by) => match approval(&what) {
+                    Some(host) => Ok(Request::Approve { by, host }),
+                    None => Err(StoreError::unreadable(self.home(), format!("a request `{what}`"))),
+                },
             })
             .collect()
         })

@@ -41,6 +41,9 @@ fn step(kind: StepKind, takes_down: TakesDown, seconds: u64) -> Step {
         guessed: None,
         pause_ms: None,
         script: None,
+        retries: None,
+        scope: None,
+        message: None,
     }
 }
 
@@ -98,6 +101,7 @@ fn rolling_reboot(topology: &Topology) -> Plan {
         datacenter_order: DatacenterOrder::Serial,
         max_hosts: Some(10),
         max_failures: 0,
+        first: None,
         stop_after: None,
         grace_ms: 0,
         blocked_timeout_ms: 60_000,

@@ -8,6 +8,7 @@ mod engine;
 mod language;
 mod playbook;
 mod peers;
+mod persons;
 mod plan;
 mod plan_clusters;
 mod process;

@@ -262,6 +262,9 @@ mod before_a_run {
             guessed: None,
             pause_ms: None,
             script: None,
+            retries: None,
+            scope: None,
+            message: None,
         }];
         plan.hosts = (0..plan.nodes.len())
             .map(|node| {

@@ -268,7 +268,7 @@ impl Drive<'_> {
         if let Input::Answered { node, question: Question::Status, answer, .. } = &input {
             self.checks.heard(&self.world, *node, answer, self.now);
         }
-        let facts = facts(&self.job, &input, self.now);
+        let facts = facts(self.frame.plan, &self.job, &input, self.now);
         observe(&self.frame, &self.job, &mut self.view, &input, self.now);
         facts.into_iter().for_each(|event| self.record(event.what));
         self.decide();

@@ -184,6 +184,7 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         datacenter_order: if dice.chance(500) { DatacenterOrder::Parallel } else { DatacenterOrder::Serial },
         max_hosts: Some(*dice.pick(&[1, 2, 3, 10, 100])),
         max_failures: *dice.pick(&[0, 0, 1, 3]),
+        first: None,
         stop_after: dice.chance(100).then(|| dice.between(1, 5) as u32),
         grace_ms: *dice.pick(&[0, 0, 20_000]),
         blocked_timeout_ms: 300_000,
@@ -264,5 +265,8 @@ fn step(kind: StepKind) -> Step {
         guessed: None,
         pause_ms: None,
         script: None,
+        retries: None,
+        scope: None,
+        message: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The chain: which steps take part, what each takes away, and its words on every host.
 
 use super::nodes::host_context;
-use super::{Options, milliseconds};
+use super::{Options, milliseconds, until};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::model::{Rendered, Step};
 use crate::playbook::model::{Command, Playbook, Step as Written, StepKind, TakesDown};
@@ -29,7 +29,8 @@ pub fn chain(
 ) -> Result<Chain, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let (mut taken, mut left_out) = (Vec::new(), Vec::new());
-    for step in &playbook.steps {
+    let goal = playbook.until.as_ref().map(|goal| until::step(goal, &playbook.cluster));
+    for step in goal.iter().chain(&playbook.steps) {
         match step.when.as_ref().map_or(Ok(true), |when| eval_when(when, params)) {
             Ok(true) => taken.push(step),
             Ok(false) => left_out.push(format!("{}: `{}` is false", step.name, expression(step))),
@@ -92,6 +93,10 @@ fn words(
         command: step.command.as_ref().map(render).transpose()?.unwrap_or_default(),
         env,
         probe: step.probe.as_ref().map(render).transpose()?,
+        expect: match &step.expect {
+            Some(word) => Some(template::render_pattern(word, host, cluster, params)?),
+            None => None,
+        },
     })
 }
 
@@ -105,7 +110,7 @@ fn with_background(command: &Command, mut words: Vec<String>) -> Vec<String> {
 fn planned(step: &Written, column: &[Rendered], options: &Options) -> Step {
     let (takes_down, guessed) = takes_down(step, column, options);
     let poll = match step.kind {
-        StepKind::WaitUp | StepKind::WaitDown => options.poll.unwrap_or(step.poll),
+        StepKind::WaitUp | StepKind::WaitDown | StepKind::Verify => options.poll.unwrap_or(step.poll),
         _ => step.poll,
     };
     // A pause waits for nothing but time: its deadline is its end.
@@ -123,6 +128,9 @@ fn planned(step: &Written, column: &[Rendered], options: &Options) -> Step {
         guessed,
         pause_ms: step.pause.filter(|_| step.kind == StepKind::Pause).map(milliseconds),
         script: step.script.clone(),
+        retries: step.retries,
+        scope: step.scope,
+        message: step.message.clone(),
     }
 }
 
@@ -130,11 +138,11 @@ fn takes_down(step: &Written, column: &[Rendered], options: &Options) -> (TakesD
     match step.kind {
         StepKind::Drain | StepKind::Stop | StepKind::Start | StepKind::Restart => (TakesDown::Restart, None),
         StepKind::Reboot => (TakesDown::Reboot, None),
-        StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause => (TakesDown::Nothing, None),
         StepKind::Run => match step.takes_down {
             Some(said) => (said, None),
             None => guessed(step, column, options),
         },
+        _ => (TakesDown::Nothing, None),
     }
 }
 

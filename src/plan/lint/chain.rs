@@ -24,6 +24,17 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         if step.on_failure == OnFailure::Continue && proves_the_host(step.kind) {
             say("a host that fails here must not go on");
         }
+        if step.kind == StepKind::Until && index > 0 {
+            say("whether a host is done already is asked first");
+        }
+        if step.scope.is_some() != (step.kind == StepKind::Approve) {
+            say("only an approval is for somebody");
+        }
+        if step.retries.is_some()
+            && !matches!(step.kind, StepKind::Drain | StepKind::Stop | StepKind::Start | StepKind::Run)
+        {
+            say("it is tried again without a proof that it did not happen");
+        }
         let later = &plan.steps[index + 1..];
         if step.disruptive() && !later.iter().any(|step| step.kind == StepKind::WaitUp) {
             say("it takes the host away, and no wait-up follows");
@@ -39,13 +50,13 @@ fn takes_down_fits(step: &Step) -> bool {
     match step.kind {
         StepKind::Drain | StepKind::Stop | StepKind::Start | StepKind::Restart => step.takes_down == TakesDown::Restart,
         StepKind::Reboot => step.takes_down == TakesDown::Reboot,
-        StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause => step.takes_down == TakesDown::Nothing,
         StepKind::Run => true,
+        _ => step.takes_down == TakesDown::Nothing,
     }
 }
 
 fn proves_the_host(kind: StepKind) -> bool {
-    !matches!(kind, StepKind::Drain | StepKind::Run | StepKind::Pause)
+    !matches!(kind, StepKind::Drain | StepKind::Run | StepKind::Verify | StepKind::Pause)
 }
 
 /// A `run` that restarts counts: its words are the author's, and the gate asks for proof.

@@ -1,7 +1,7 @@
 //! Can every word be executed, and shown, as it is?
 
 use crate::plan::model::{Plan, Rendered, Step};
-use crate::playbook::model::StepKind;
+use crate::playbook;
 
 pub fn check(plan: &Plan, found: &mut Vec<String>) {
     let mut names = vec![&plan.name, &plan.cluster, &plan.partitioner];
@@ -33,7 +33,7 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
 }
 
 fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>) {
-    let silent = matches!(step.kind, StepKind::WaitUp | StepKind::WaitDown | StepKind::Pause);
+    let silent = !step.kind.has_process();
     if silent == (!words.command.is_empty() || step.script.is_some()) {
         found.push(format!("{place}: a command where none belongs, or none where one does"));
     }
@@ -45,6 +45,11 @@ fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>)
     }
     if let Some(probe) = &words.probe {
         command(place, probe, found);
+    }
+    if let Some(pattern) = &words.expect
+        && playbook::pattern(pattern).is_err()
+    {
+        found.push(format!("{place}: {pattern:?} is no regular expression"));
     }
     for (name, value) in &words.env {
         let fine = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

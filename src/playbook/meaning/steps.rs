@@ -3,24 +3,27 @@
 use super::Reading;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::playbook::document::{Content, Places};
-use crate::playbook::model::{Access, Command, OnFailure, Step, StepKind, TakesDown, When, Word};
+use crate::playbook::model::{Access, ApproveScope, Command, OnFailure, Step, StepKind, TakesDown, When, Word};
 use crate::playbook::template::{Scope, judge_name, name_at, names_in};
 use crate::playbook::{defaults, params, written};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys beside a kind that have an effect only on some kinds.
-const EFFECTS: [(&str, &[StepKind]); 10] = {
+const EFFECTS: [(&str, &[StepKind]); 13] = {
     use StepKind::*;
-    const COMMANDS: &[StepKind] = &[Drain, Stop, Start, Restart, Reboot, Run];
+    const COMMANDS: &[StepKind] = &[Drain, Stop, Start, Restart, Reboot, Run, Verify];
     [
-        ("timeout", &[Drain, Stop, Start, Restart, Reboot, Run, WaitUp, WaitDown]),
-        ("on-failure", &[Drain, Stop, Start, Restart, Reboot, Run, WaitUp, WaitDown]),
+        ("timeout", &[Drain, Stop, Start, Restart, Reboot, Run, Verify, WaitUp, WaitDown, Approve]),
+        ("on-failure", &[Drain, Stop, Start, Restart, Reboot, Run, Verify, WaitUp, WaitDown]),
         ("script", COMMANDS),
         ("env", COMMANDS),
         ("ok-exit", COMMANDS),
-        ("probe", COMMANDS),
+        ("probe", &[Drain, Stop, Start, Restart, Reboot, Run]),
+        ("expect", &[Run, Verify]),
+        ("retries", &[Drain, Stop, Start, Run]),
+        ("scope", &[Approve]),
         ("idempotent", &[Drain, Stop, Start, Run]),
-        ("poll", &[WaitUp, WaitDown]),
+        ("poll", &[WaitUp, WaitDown, Verify]),
         ("stable", &[WaitUp]),
         ("takes-down", &[Run]),
     ]
@@ -65,6 +68,12 @@ impl Reading<'_> {
             step.poll = self.positive(&at("poll"), text);
         }
         step.stable = map.stable.unwrap_or(step.stable);
+        step.expect = map.expect.map(|text| self.expect(&at("expect"), &text.0));
+        step.retries = map.retries.map(|retries| self.retries(&at("retries"), &retries));
+        if kind == StepKind::Approve {
+            step.scope = Some(map.scope.unwrap_or(ApproveScope::Host));
+            step.message = map.approve.map(|text| text.0);
+        }
         step.pause = map.pause.map(|text| self.positive(&at("pause"), &text));
         step.env = self.env(&at("env"), map.env);
         step.probe = map.probe.map(|probe| self.command(&at("probe"), Scope::Step, &probe.0));
@@ -94,6 +103,9 @@ impl Reading<'_> {
             (None, Some(_)) => None,
             (None, None) => self.default_command(kind, access, step.span),
         };
+        if kind == StepKind::Verify {
+            self.only_looks(&step);
+        }
         if kind == StepKind::Run && step.command.is_none() && step.script.is_none() {
             let error = Diagnostic::error("`run` needs a command").at(step.span);
             self.findings.push(error.help("write `- run: COMMAND`, or a `script:` beside it"));
@@ -182,11 +194,14 @@ impl Reading<'_> {
     }
 
     fn may_continue(&mut self, path: &str, kind: StepKind, on_failure: OnFailure) {
-        let may = matches!(kind, StepKind::Drain | StepKind::Run);
+        let may = matches!(kind, StepKind::Drain | StepKind::Run | StepKind::Verify);
         if on_failure == OnFailure::Continue && !may {
             let message =
                 format!("`on-failure: continue` on `{}`: a host that may be down would count as up", word(kind));
-            self.find(path, Diagnostic::error(message).help("remove it; only `drain` and `run` may fail and go on"));
+            self.find(
+                path,
+                Diagnostic::error(message).help("remove it; only `drain`, `run` and `verify` may fail and go on"),
+            );
         }
     }
 
@@ -221,7 +236,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// A step of a kind with all its defaults, but for the command.
-fn step_of(kind: StepKind, span: Span) -> Step {
+pub(in crate::playbook) fn step_of(kind: StepKind, span: Span) -> Step {
     Step {
         kind,
         name: word(kind).to_owned(),
@@ -231,6 +246,10 @@ fn step_of(kind: StepKind, span: Span) -> Step {
         script: None,
         env: BTreeMap::new(),
         ok_exit: defaults::ok_exit(kind),
+        expect: None,
+        retries: None,
+        scope: None,
+        message: None,
         poll: defaults::POLL,
         stable: defaults::stable(kind),
         probe: None,
@@ -269,6 +288,12 @@ fn kind_of(map: &written::StepMap) -> (StepKind, Option<&str>) {
             return (kind, command.0.as_deref());
         }
     }
+    if let Some(command) = &map.verify {
+        return (StepKind::Verify, Some(&command.0));
+    }
+    if map.approve.is_some() {
+        return (StepKind::Approve, None);
+    }
     match (&map.wait_up, &map.wait_down) {
         (Some(_), _) => (StepKind::WaitUp, None),
         (_, Some(_)) => (StepKind::WaitDown, None),
@@ -295,6 +320,9 @@ pub(in crate::playbook) fn word(kind: StepKind) -> &'static str {
         StepKind::WaitUp => "wait-up",
         StepKind::WaitDown => "wait-down",
         StepKind::Run => "run",
+        StepKind::Verify => "verify",
         StepKind::Pause => "pause",
+        StepKind::Approve => "approve",
+        StepKind::Until => "until",
     }
 }

@@ -10,21 +10,15 @@ pub const SHORTEST: &str =
     "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
 
 /// Keys of the language that this version does not do; the definition where they would stand, empty: anywhere.
-const NOT_YET: [(&str, &str); 17] = [
+const NOT_YET: [(&str, &str); 11] = [
     ("phases", ""),
     ("availability", ""),
     ("lock", ""),
     ("waive", ""),
     ("known-down", ""),
-    ("approve", ""),
-    ("verify", ""),
-    ("expect", ""),
     ("register", ""),
-    ("retries", ""),
     ("on-timeout", ""),
     ("ask", ""),
-    ("first", "Playbook"),
-    ("scope", "StepMap"),
     ("undo", "StepMap"),
     ("hosts", "Cluster"),
     ("script", "Setup"),
@@ -39,9 +33,6 @@ pub fn not_yet(key: &str, definition: &str) -> Option<Diagnostic> {
     known.then(|| {
         let help = match key {
             "phases" => "write one playbook for each phase, with `steps:`",
-            "verify" | "expect" => "use a `run` step: it fails by its exit status",
-            "approve" => "end the playbook there, and go on with a second one",
-            "retries" => "the run stops at the failure; `rollbook resume RUN --retry-failed` goes on",
             "undo" => "only `setup` has `undo`; write what must be undone as a step",
             "hosts" => "name the addresses under `targets`, or let ssh's own configuration map them",
             "availability" => "choose `strategy: topology` or `one`",

@@ -5,7 +5,7 @@ use crate::plan::drift;
 use crate::plan::model::{Plan, PlanFile, Step, Wave};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::duration;
-use crate::playbook::model::{Check, DatacenterOrder, OnFailure, StepKind, Strategy, TakesDown};
+use crate::playbook::model::{ApproveScope, Check, DatacenterOrder, OnFailure, StepKind, Strategy, TakesDown, Then};
 use crate::topology::model::{Factor, Replication};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -227,9 +227,37 @@ pub fn done_when(plan: &Plan, number: usize) -> String {
             return format!("{}; {} in a row", gate_words(plan, number), count(step.stable, "time", ""));
         }
         StepKind::Pause => "the time is over".into(),
-        StepKind::Run => format!("{exit}{}", if step.disruptive() { judged } else { String::new() }),
+        StepKind::Verify => {
+            let (poll, timeout) = (time(step.poll_ms), time(step.timeout_ms));
+            format!("{exit}{}, looked at every {poll} for at most {timeout}", expected(plan, number))
+        }
+        StepKind::Approve => {
+            let whom = if step.scope == Some(ApproveScope::Rest) { "this host and all after it" } else { "this host" };
+            let question = step.message.as_deref().unwrap_or_default();
+            format!("a person approves of {whom} (`rollbook approve RUN`) within {}: {question}", time(step.timeout_ms))
+        }
+        StepKind::Until => {
+            let goal = step.message.as_deref().unwrap_or_default();
+            return format!("a host is passed over when {goal}{}", expected(plan, number));
+        }
+        StepKind::Run => {
+            format!("{exit}{}{}", expected(plan, number), if step.disruptive() { judged } else { String::new() })
+        }
     };
-    format!("{what}{}{}", guess(step), tolerance(step))
+    format!("{what}{}{}{}", guess(step), tries(step), tolerance(step))
+}
+
+fn expected(plan: &Plan, number: usize) -> String {
+    let pattern = plan.hosts.first().and_then(|host| host.words[number].expect.as_ref());
+    pattern.map_or(String::new(), |pattern| format!(", output matches `{pattern}`"))
+}
+
+fn tries(step: &Step) -> String {
+    let Some(retries) = step.retries else { return String::new() };
+    let times = if retries.times == 1 { "once".into() } else { format!("{} times", retries.times) };
+    let longer =
+        if retries.backoff > 1 { format!(", then {} times as long each", retries.backoff) } else { String::new() };
+    format!("; tried again {times} after {}{longer}", time(retries.delay_ms))
 }
 
 fn exits(step: &Step) -> String {
@@ -307,6 +335,16 @@ pub fn limits(plan: &Plan) -> Vec<String> {
         0 => "the first failure stops new starts".into(),
         most => format!("more than {} stop new starts", count(most, "failure", "")),
     });
+    if let Some(first) = plan.first {
+        limits.push(match first.then {
+            Then::Ask => {
+                format!("{} first; then `rollbook approve RUN` lets the others begin", count(first.hosts, "host", ""))
+            }
+            Then::Stop => {
+                format!("{} first; then it stops, and `rollbook resume RUN` goes on", count(first.hosts, "host", ""))
+            }
+        });
+    }
     if let Some(hosts) = plan.stop_after {
         limits.push(format!("stops after {}, can be resumed", count(hosts, "host", "")));
     }

@@ -1,0 +1,138 @@
+//! What waits for a person, what is asked again until it is so, and what is done already: real children each time.
+
+use crate::desk::{Desk, expect, find};
+use rollbook::sandbox::Shape;
+
+fn cluster() -> Desk {
+    Desk::beside(&Shape { speed: 8.0, ..Shape::of(3) })
+}
+
+fn begun(desk: &Desk) -> usize {
+    let said = desk.rollbook(&["runs", "show", "last", "--events"]);
+    said.out.matches("\"event\":\"opened\"").count()
+}
+
+fn file(desk: &Desk, body: &str) -> String {
+    desk.file("p.yaml", &format!("rollbook: 1\nname: base\n{body}\n"))
+}
+
+const LOOK: &str = "steps: [{ run: 'echo seen', takes-down: nothing }]";
+
+#[test]
+fn behind_the_canary_nobody_begins_before_a_person_says_so() {
+    let desk = cluster();
+    let playbook = file(&desk, &format!("first: 1\n{LOOK}"));
+    let seed = desk.lab().sandbox.seed();
+    let run = desk.start(&["run", &playbook, "--seed-host", &seed, "--yes"]);
+    desk.wait_for_event("\"event\":\"done\"");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(begun(&desk), 1, "only the canary");
+    expect(desk.rollbook(&["approve", "last"]), 0, &["the canary is through, 1 of 1 done; shall the other 2 follow?"]);
+    let said: crate::sandbox::Said = run.wait_with_output().unwrap().into();
+    expect(
+        said,
+        0,
+        &["approves: the hosts behind the canary may begin (plan sha256:", "3 done", "waiting for an approval"],
+    );
+    expect(desk.rollbook(&["approve", "last"]), 64, &["waits for an approval now"]);
+}
+
+#[test]
+fn a_canary_may_stop_the_run_and_resume_goes_on() {
+    let desk = cluster();
+    let playbook = file(&desk, &format!("first: 2\nthen: stop\n{LOOK}"));
+    expect(desk.on_cluster(&["run", &playbook, "--yes"]), 4, &["the canary, 2 hosts, is through", "1 not begun"]);
+    expect(desk.rollbook(&["resume", "last"]), 0, &["3 done"]);
+}
+
+#[test]
+fn a_stop_at_an_approval_puts_an_untouched_host_back() {
+    let desk = cluster();
+    let playbook = file(&desk, "steps: [approve: shall it be?, { run: 'echo seen', takes-down: nothing }]");
+    let seed = desk.lab().sandbox.seed();
+    let run = desk.start(&["run", &playbook, "--seed-host", &seed, "--yes"]);
+    desk.wait_for_event("\"event\":\"started\",\"attempt\":1");
+    expect(desk.rollbook(&["approve", "last", "10.10.0.13"]), 64, &["nothing of run"]);
+    expect(desk.rollbook(&["stop", "last"]), 0, &[]);
+    let said: crate::sandbox::Said = run.wait_with_output().unwrap().into();
+    expect(said, 4, &["put back, nothing was done to it", "3 not begun", "shall it be?"]);
+    let run = desk.start(&["resume", "last"]);
+    for host in ["10.10.0.11", "10.10.0.12", "10.10.0.13"] {
+        let start = std::time::Instant::now();
+        while desk.rollbook(&["approve", "last", host]).exit != Some(0) {
+            assert!(start.elapsed().as_secs() < 60, "{host} is never asked about");
+        }
+    }
+    let said: crate::sandbox::Said = run.wait_with_output().unwrap().into();
+    expect(said, 0, &["approve of 10.10.0.12", "3 done"]);
+}
+
+#[test]
+fn an_approval_of_the_rest_is_asked_once() {
+    let desk = cluster();
+    let playbook =
+        file(&desk, "steps: [{ approve: and the rest?, scope: rest }, { run: 'echo seen', takes-down: nothing }]");
+    let seed = desk.lab().sandbox.seed();
+    let run = desk.start(&["run", &playbook, "--seed-host", &seed, "--yes"]);
+    desk.wait_for_event("\"event\":\"started\",\"attempt\":1");
+    expect(desk.rollbook(&["approve", "last"]), 0, &["10.10.0.11: and the rest?"]);
+    let said: crate::sandbox::Said = run.wait_with_output().unwrap().into();
+    let said = expect(said, 0, &["3 done"]);
+    assert_eq!(said.err.matches("approves:").count(), 1, "{said:?}");
+}
+
+#[test]
+fn a_verify_is_asked_again_until_it_is_as_expected_and_no_longer() {
+    let desk = cluster();
+    let count = desk.path("count").display().to_string();
+    let body = format!(
+        "params: {{ want: {{ default: 'v1.3' }} }}\nsteps:\n  - verify: sh -c 'echo x >> {count}; echo v1.$(wc -l < {count})'\n    expect: '^{{{{ params.want }}}}$'\n    poll: 500ms\n    timeout: 20s\n"
+    );
+    let playbook = file(&desk, &body);
+    expect(desk.on_cluster(&["run", &playbook, "--yes", "--only", "10.10.0.11"]), 0, &["1 done"]);
+    assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 3);
+    let never = file(&desk, &body.replace("timeout: 20s", "timeout: 3s").replace("v1.3", "v1x4"));
+    let said = desk.on_cluster(&["run", &never, "--yes", "--only", "10.10.0.11"]);
+    expect(said, 3, &["verify failed", "which is not as expected", "it said `v1."]);
+}
+
+#[test]
+fn an_output_that_is_not_as_expected_is_a_failure_of_a_run_step() {
+    let desk = cluster();
+    let playbook = file(&desk, "steps: [{ run: 'echo no', expect: '^yes', takes-down: nothing }]");
+    expect(desk.on_cluster(&["run", &playbook, "--yes"]), 3, &["it said `no`, which is not as expected", "1 failed"]);
+}
+
+#[test]
+fn a_step_is_tried_again_as_often_as_said() {
+    let desk = cluster();
+    let count = desk.path("count").display().to_string();
+    let body = format!(
+        "steps:\n  - run: sh -c 'echo x >> {count}; test $(wc -l < {count}) -ge 3'\n    takes-down: nothing\n    retries: {{ times: 2, delay: 200ms, backoff: 2 }}\n"
+    );
+    let playbook = file(&desk, &body);
+    expect(desk.on_cluster(&["run", &playbook, "--yes", "--only", "10.10.0.11"]), 0, &["1 done", "2 retries"]);
+    std::fs::remove_file(&count).unwrap();
+    let once = file(&desk, &body.replace("times: 2", "times: 1"));
+    expect(desk.on_cluster(&["run", &once, "--yes", "--only", "10.10.0.11"]), 3, &["1 failed"]);
+    assert_eq!(std::fs::read_to_string(&count).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_host_that_is_done_already_is_passed_over_and_one_nobody_knows_of_is_not() {
+    let desk = cluster();
+    let body = "until: { command: \"sh -c 'case {{ host }} in *.12) exit 1;; *.13) exit 7;; esac'\" }\nmax-failures: 3\nsteps: [{ run: 'echo seen', takes-down: nothing }]";
+    let playbook = file(&desk, body);
+    let words = ["passed over: its command says that it is done", "1 done, 1 done already, 1 failed", "exit status 7"];
+    expect(desk.on_cluster(&["run", &playbook, "--yes"]), 3, &words);
+    assert_eq!(find(&desk.home(), "out").iter().filter(|out| std::fs::read(out).unwrap() == b"seen\n").count(), 1);
+}
+
+#[test]
+fn a_release_that_already_runs_is_a_goal_reached() {
+    let desk = cluster();
+    let here = file(&desk, "until: { release: 5.0.5 }\nsteps: [drain, restart, wait-up]");
+    expect(desk.on_cluster(&["run", &here, "--yes"]), 0, &["3 done already"]);
+    let other = file(&desk, "until: { release: 5.0.6 }\nsteps: [{ run: 'echo seen', takes-down: nothing }]");
+    expect(desk.on_cluster(&["run", &other, "--yes"]), 0, &["3 done;"]);
+}
