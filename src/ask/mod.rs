@@ -56,13 +56,15 @@ pub struct Asker {
     env: BTreeMap<String, String>,
     at_once: Arc<Semaphore>,
     deadline: Duration,
+    /// The unit that runs Cassandra.
+    service: String,
 }
 
 impl Asker {
     /// `env` is set over this process's own environment (the sandbox's `PATH`).
     pub fn new(nodes: Vec<NodeWords>, env: BTreeMap<String, String>) -> Self {
         let nodes = nodes.into_iter().map(|words| (words, Mutex::new(()))).collect();
-        Asker { nodes, env, at_once: Arc::new(Semaphore::new(AT_ONCE)), deadline: DEADLINE }
+        Asker { nodes, env, at_once: Arc::new(Semaphore::new(AT_ONCE)), deadline: DEADLINE, service: String::new() }
     }
 
     /// Asks the nodes of a plan by their index.
@@ -72,7 +74,7 @@ impl Asker {
             ssh: node.ssh.clone(),
             nodetool: node.nodetool.clone(),
         });
-        Asker::new(words.collect(), env)
+        Asker { service: plan.service.clone(), ..Asker::new(words.collect(), env) }
     }
 
     /// Another deadline than 30 s.
@@ -138,6 +140,7 @@ impl Asker {
                 self.read(node, "netstats", |text| Ok(Answer::Mode(nodetool::parse_netstats(text)?))).await
             }
             Question::BootId => self.boot_id(node).await,
+            Question::Unit => self.unit(node).await,
             Question::Shape => self.shape(node).await,
         }
     }
@@ -150,6 +153,23 @@ impl Asker {
                     parse(&output.text).unwrap_or_else(|error| Answer::Unreadable(self.unreadable(node, &error)));
                 Reply { answer, asked: output.asked, at: output.at }
             }
+            Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
+        }
+    }
+
+    /// What systemd says of the service; where there is no systemd, nobody knows.
+    async fn unit(&self, node: NodeIx) -> Reply {
+        let asked = now();
+        let answer = |text: &str| match text.trim().strip_prefix("ActiveState=") {
+            Some(state) if !state.is_empty() => Answer::Unit(head(state)),
+            _ => Answer::Unreadable(format!(
+                "{} gave `{}` where a unit's state was expected",
+                self.name(node),
+                head(text)
+            )),
+        };
+        match self.ssh(node, &["systemctl", "show", "--property=ActiveState", &self.service]).await {
+            Ok(output) => Reply { answer: answer(&output.text), asked: output.asked, at: output.at },
             Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
         }
     }

@@ -14,9 +14,9 @@ use crate::job::observe::{facts, observe};
 use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input, Task, Told};
 use crate::job::waiting;
-use crate::plan::model::{PlanFile, TargetIx};
+use crate::plan::model::{NodeIx, PlanFile, TargetIx};
 use crate::store::{LeaseRequest, Request, Store, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -103,7 +103,7 @@ impl<'a> Engine<'a> {
         let (run, plan) = (ctx.run.clone(), &file.plan);
         blocking(&ctx.store, move |store| store.take_up(&run)).await?;
         let (run, cluster, by, reason) = (ctx.run.clone(), plan.cluster.clone(), ctx.by.clone(), ctx.reason.clone());
-        let ids: Vec<String> = plan.hosts.iter().map(|target| plan.nodes[target.node].id.clone()).collect();
+        let ids: Vec<String> = held(frame).into_iter().map(|node| plan.nodes[node].id.clone()).collect();
         let leased = blocking(&ctx.store, move |store| {
             let host_ids = ids.iter().map(String::as_str).collect();
             let (reason, at) = (reason.as_deref(), ask::now());
@@ -323,6 +323,18 @@ impl<'a> Engine<'a> {
             }
         }
     }
+}
+
+/// The nodes that a run holds against others: those it works on and, where it takes any away, those that must stay
+/// up meanwhile. Two runs that look at the same moment would each find the other's next host still up.
+fn held(frame: &Frame) -> BTreeSet<NodeIx> {
+    let mut nodes: BTreeSet<NodeIx> = frame.plan.hosts.iter().map(|target| target.node).collect();
+    if frame.disruptive {
+        let kept = |node: &NodeIx| nodes.iter().any(|target| frame.conflicts.exclude_each_other(*target, *node));
+        let kept: Vec<NodeIx> = (0..frame.plan.nodes.len()).filter(kept).collect();
+        nodes.extend(kept);
+    }
+    nodes
 }
 
 /// A call to the store, which waits for the disk, off the threads that everything else runs on.

@@ -169,6 +169,9 @@ impl At<'_> {
         if state.held >= terms.stable {
             return self.passed(desk, &format!("{}; {} times in a row", state.verdict, state.held));
         }
+        if state.dead >= gate::DEAD_POLLS {
+            return self.failed(desk, state.verdict);
+        }
         if desk.now >= deadline {
             let last = if state.verdict.is_empty() { "nobody answered" } else { &state.verdict };
             return self.failed(desk, format!("not up by its deadline: {last}"));

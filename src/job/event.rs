@@ -281,6 +281,8 @@ pub enum Question {
     Mode,
     /// `cat /proc/sys/kernel/random/boot_id` by `cluster.ssh`
     BootId,
+    /// `systemctl show` of the service by `cluster.ssh`: has its unit failed?
+    Unit,
     /// Ring and replication, read anew (several commands): is the plan still of this cluster?
     Shape,
 }

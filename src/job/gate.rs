@@ -20,6 +20,9 @@ use std::collections::BTreeSet;
 /// as never gone (a dead node stays `UN` that long; lab: 18 to 40 s).
 pub const UNCHANGED_MS: Ms = 40_000;
 
+/// The unit must be seen failed so often in a row: a script may pass through that state while it restarts.
+pub const DEAD_POLLS: u32 = 3;
+
 /// One poll of the gate.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -27,6 +30,8 @@ pub enum Verdict {
     Open(Vec<Need>),
     /// It does not hold, and why.
     No(String),
+    /// It does not, and will not: the service's unit has failed.
+    Dead(String),
     /// It holds, and by what evidence.
     Yes(String),
 }
@@ -67,17 +72,23 @@ pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
         let Some(terms) = terms(frame, job, target) else { continue };
         match judge(frame, job, view, target, terms, now) {
             Verdict::Open(_) => {}
-            Verdict::No(why) => set(view, target, terms.step, now, 0, why),
-            Verdict::Yes(why) => {
+            Verdict::No(verdict) => {
+                set(view, target, Gate { step: terms.step, evaluated: now, verdict, ..Gate::default() })
+            }
+            Verdict::Dead(verdict) => {
+                let dead = current(view, target, terms).dead + 1;
+                set(view, target, Gate { step: terms.step, evaluated: now, held: 0, dead, verdict });
+            }
+            Verdict::Yes(verdict) => {
                 let held = current(view, target, terms).held + 1;
-                set(view, target, terms.step, now, held, why);
+                set(view, target, Gate { step: terms.step, evaluated: now, held, dead: 0, verdict });
             }
         }
     }
 }
 
-fn set(view: &mut View, target: TargetIx, step: usize, evaluated: Ms, held: u32, verdict: String) {
-    view.gates.insert(target, Gate { step, evaluated, held, verdict });
+fn set(view: &mut View, target: TargetIx, gate: Gate) {
+    view.gates.insert(target, gate);
 }
 
 /// The gate's state for this step of this host; a step before it, or an earlier attempt, does not count.
@@ -109,6 +120,7 @@ pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, ter
     match poll.run(&mut evidence) {
         Ok(Some(proof)) => Verdict::Yes(proof),
         Ok(None) => Verdict::Open(evidence.needs),
+        Err(why) if poll.unit_failed() => Verdict::Dead(why),
         Err(why) => Verdict::No(why),
     }
 }
@@ -173,8 +185,25 @@ impl Poll<'_> {
                 Err("no-streaming: it sends or receives streams".into())
             }
             Answer::Mode(_) => Ok(Some(())),
-            other => Err(unreadable(other)),
+            other => self.unit(evidence, unreadable(other)),
         }
+    }
+
+    /// Nobody answers there: has the service perhaps failed for good? Then nobody need wait for the deadline.
+    fn unit(&self, evidence: &mut Evidence, why: String) -> Part<()> {
+        if evidence.read(self.node, Question::Unit, self.since).is_none() {
+            return Ok(None);
+        }
+        let service = &self.frame.plan.service;
+        Err(match self.unit_failed() {
+            true => format!("the unit {service} has failed; on the host, `systemctl status {service}` tells why"),
+            false => why,
+        })
+    }
+
+    fn unit_failed(&self) -> bool {
+        let heard = self.view.heard(self.node, Question::Unit).filter(|heard| heard.asked >= self.since);
+        heard.is_some_and(|heard| matches!(&heard.answer, Answer::Unit(state) if state == "failed"))
     }
 
     /// Whom can the returned host not reach? Only nodes that are out or down may be named.

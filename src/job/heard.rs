@@ -44,6 +44,8 @@ pub struct Gate {
     /// Only answers asked after this count for the next poll.
     pub evaluated: Ms,
     pub held: u32,
+    /// How often in a row the unit had failed.
+    pub dead: u32,
     /// What was last found, for the reader.
     pub verdict: String,
 }

@@ -17,6 +17,8 @@ pub enum Answer {
     /// `NORMAL`, `DRAINED`, …
     Mode(NetstatsView),
     BootId(String),
+    /// `active`, `activating`, `failed`, … as systemd says it.
+    Unit(String),
     Shape(Arc<Shape>),
     /// One sentence: what was asked and what came instead.
     Unreadable(String),

@@ -14,6 +14,7 @@ mod plan_clusters;
 mod process;
 mod readme;
 mod sandbox;
+mod shipped;
 mod sandbox_faults;
 mod store_full;
 mod tidy;

@@ -1,7 +1,7 @@
 //! What waits for a person, what is asked again until it is so, and what is done already: real children each time.
 
 use crate::desk::{Desk, expect, find};
-use rollbook::sandbox::Shape;
+use rollbook::sandbox::{Fate, Fault, Shape};
 
 fn cluster() -> Desk {
     Desk::beside(&Shape { speed: 8.0, ..Shape::of(3) })
@@ -135,4 +135,29 @@ fn a_release_that_already_runs_is_a_goal_reached() {
     expect(desk.on_cluster(&["run", &here, "--yes"]), 0, &["3 done already"]);
     let other = file(&desk, "until: { release: 5.0.6 }\nsteps: [{ run: 'echo seen', takes-down: nothing }]");
     expect(desk.on_cluster(&["run", &other, "--yes"]), 0, &["3 done;"]);
+}
+
+#[test]
+fn a_unit_that_has_failed_is_seen_at_once_and_not_at_the_deadline() {
+    let desk = cluster();
+    desk.lab().sandbox.inject(Fault::on("h1", Fate::StartFails)).unwrap();
+    let playbook = file(&desk, "steps: [drain, restart, { wait-up: , poll: 1s, timeout: 10m }]");
+    let start = std::time::Instant::now();
+    let said = desk.on_cluster(&["run", &playbook, "--yes", "--only", "10.10.0.11"]);
+    expect(said, 3, &["the unit cassandra has failed", "systemctl status cassandra", "1 failed"]);
+    assert!(start.elapsed().as_secs() < 90, "{:?}", start.elapsed());
+}
+
+/// The one works on h1, the other on h2: each must find the other's host up, and may not look at the same moment.
+#[test]
+fn a_second_run_may_not_take_out_what_the_first_one_needs() {
+    let desk = cluster();
+    let playbook = file(&desk, "steps: [pause: 20s, restart, wait-up]");
+    let seed = desk.lab().sandbox.seed();
+    let mut first = desk.start(&["run", &playbook, "--seed-host", &seed, "--yes", "--only", "10.10.0.11"]);
+    desk.wait_for_event("\"event\":\"opened\"");
+    let second = desk.on_cluster(&["run", &playbook, "--yes", "--only", "10.10.0.12"]);
+    expect(second, 7, &["nothing was done"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
 }

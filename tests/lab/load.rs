@@ -39,6 +39,9 @@ struct Args {
     /// Only make the keyspace and the table.
     #[arg(long)]
     schema_only: bool,
+    /// Only give keyspace `orders` this replication.
+    #[arg(long)]
+    alter: Option<String>,
 }
 
 struct Record {
@@ -120,6 +123,10 @@ fn keep(mut records: mpsc::UnboundedReceiver<Record>, out: PathBuf) -> Result<BT
 async fn main() -> Result<()> {
     let args = Args::parse();
     let session = SessionBuilder::new().known_nodes(&args.hosts).build().await.context("connecting")?;
+    if let Some(replication) = args.alter {
+        session.query_unpaged(format!("ALTER KEYSPACE orders WITH replication = {replication}"), ()).await?;
+        return Ok(());
+    }
     schema(&session, &args.replication).await?;
     if args.schema_only {
         return Ok(());

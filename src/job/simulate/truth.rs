@@ -115,6 +115,9 @@ impl World {
                 false => Answer::Unreadable("connection refused".into()),
             };
         }
+        if question == Question::Unit {
+            return Answer::Unreadable("there is no systemd here".into());
+        }
         if !of.host_up || !(of.serving || of.drained) {
             return Answer::Unreadable("failed to connect to JMX".into());
         }
@@ -137,7 +140,7 @@ impl World {
                 topology: scene.topology.clone(),
                 schema_ids: BTreeSet::from(["s1".into()]),
             })),
-            Question::BootId => unreachable!("answered above"),
+            Question::BootId | Question::Unit => unreachable!("answered above"),
         }
     }
 

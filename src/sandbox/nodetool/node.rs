@@ -8,7 +8,7 @@ use crate::sandbox::fault::Fate;
 use crate::sandbox::life::Stage;
 use anyhow::Result;
 
-pub const COMMANDS: [&str; 18] = [
+pub const COMMANDS: [&str; 21] = [
     "info",
     "netstats",
     "version",
@@ -21,6 +21,9 @@ pub const COMMANDS: [&str; 18] = [
     "compactionstats",
     "tpstats",
     "flush",
+    "cleanup",
+    "upgradesstables",
+    "snapshot",
     "drain",
     "disablebinary",
     "enablebinary",

@@ -9,7 +9,7 @@ use crate::sandbox::pace;
 use crate::sandbox::world::World;
 use anyhow::Result;
 
-const VERBS_OF_A_UNIT: [&str; 11] = [
+const VERBS_OF_A_UNIT: [&str; 12] = [
     "stop",
     "start",
     "restart",
@@ -18,6 +18,7 @@ const VERBS_OF_A_UNIT: [&str; 11] = [
     "status",
     "is-active",
     "is-failed",
+    "show",
     "is-enabled",
     "enable",
     "disable",
@@ -93,6 +94,10 @@ fn on_cassandra(call: &Invocation, world: &World, machine: &Machine, verb: &str)
             };
             let wanted = if verb == "is-failed" { "failed" } else { "active" };
             match verb {
+                "show" => {
+                    say(&format!("ActiveState={state}\n"));
+                    return Ok(0);
+                }
                 "status" => say(&format!("cassandra.service - Apache Cassandra\n     Active: {state}\n")),
                 _ if quiet => {}
                 _ => say(&format!("{state}\n")),
