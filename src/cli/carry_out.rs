@@ -42,6 +42,7 @@ pub struct Work {
 /// # Errors
 /// 5 when something forbids the run.
 pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Cluster) -> anyhow::Result<()> {
+    waivers_hold(&file.plan)?;
     let asker = Arc::new(Asker::of_plan(&file.plan, cluster.env.clone()));
     let targets: Vec<TargetIx> = (0..file.plan.hosts.len()).collect();
     let findings = preflight(&asker, &file.plan, &targets).await;
@@ -59,8 +60,22 @@ pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Clus
     Err(Failure::new(Exit::Refused, format!("{things} in the way; nothing was done")).into())
 }
 
+/// A waiver is for a time: afterwards the check counts again, or somebody says anew why not.
+///
+/// # Errors
+/// 5 when one has expired.
+fn waivers_hold(plan: &Plan) -> anyhow::Result<()> {
+    let today = super::context::today();
+    let Some(waiver) = plan.expired(&today) else { return Ok(()) };
+    let check = crate::playbook::waivable_word(waiver.check);
+    let message = format!("`{check}` was waived until {}, and today is {today}; nothing was done", waiver.expires);
+    let help = "remove it from `waive:`, or give it a new day and a reason that still holds";
+    Err(Failure::new(Exit::Refused, message).help(help).into())
+}
+
 /// Runs it to its end, which may be a stop.
 pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> anyhow::Result<Exit> {
+    waivers_hold(&work.file.plan)?;
     let (tx, rx) = unbounded_channel();
     signals::listen(tx.clone())?;
     if asks_a_person(&work.file.plan) && std::io::stdin().is_terminal() {

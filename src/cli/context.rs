@@ -89,3 +89,8 @@ fn name_of(uid: u32) -> String {
     });
     named.unwrap_or_else(|| format!("uid-{uid}"))
 }
+
+/// The day, as a playbook writes it, in the world's own time: the same for everybody who reads the plan.
+pub fn today() -> String {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}

@@ -190,9 +190,10 @@ impl Job {
         }
     }
 
-    /// Nodes that rollbook took out and has not proved back.
+    /// Nodes that rollbook took out and has not proved back, and those that are known to be down.
     pub fn out_nodes(&self, plan: &Plan) -> BTreeSet<NodeIx> {
-        self.out_targets().map(|target| plan.hosts[target].node).collect()
+        let worked = self.out_targets().map(|target| plan.hosts[target].node);
+        worked.chain(plan.known_down.iter().copied()).collect()
     }
 
     pub fn out_targets(&self) -> impl Iterator<Item = TargetIx> + '_ {

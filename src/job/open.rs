@@ -211,7 +211,7 @@ impl<'a> Round<'a> {
         if let Some(first) = plan.first.filter(|first| !self.job.first_over && self.begun() >= first.hosts) {
             return Some(Hold::First(first.hosts));
         }
-        let taken = (self.out.len() + self.reserved.len()) as u32;
+        let taken = (self.job.out_targets().count() + self.reserved.len()) as u32;
         let conflict =
             self.out.iter().chain(&self.reserved).find(|out| self.frame.conflicts.exclude_each_other(node, **out));
         if let Some(other) = conflict {
@@ -248,14 +248,12 @@ impl<'a> Round<'a> {
         if !datacenter.rack_by_rack {
             return None;
         }
-        let waits = |rack: &String| {
-            let there = self.of(|at| at.datacenter == mine.datacenter && at.rack == *rack);
-            let mut waiting = there
-                .filter(|target| self.job.hosts[*target].phase == Phase::Waiting && !self.blocked.contains(target));
-            waiting.next().is_some()
-        };
-        let before = datacenter.racks.iter().take_while(|rack| **rack != mine.rack);
-        before.into_iter().find(|rack| waits(rack)).map(|rack| Hold::Rack(rack.clone()))
+        // the first that waits says which rack is open: in the plan's order, which the playbook may have changed
+        let mut here = self.of(|at| at.datacenter == mine.datacenter);
+        let first =
+            here.find(|target| self.job.hosts[*target].phase == Phase::Waiting && !self.blocked.contains(target))?;
+        let rack = &self.frame.plan.nodes[self.frame.plan.hosts[first].node].rack;
+        (*rack != mine.rack).then(|| Hold::Rack(rack.clone()))
     }
 
     fn of(&self, test: impl Fn(&crate::plan::model::Node) -> bool) -> impl Iterator<Item = TargetIx> {

@@ -11,7 +11,7 @@ use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::NodeIx;
 use crate::plan::reach;
-use crate::playbook::model::{Check, Strategy};
+use crate::playbook::model::{Check, Strategy, Waivable};
 use crate::topology::nodetool::{GossipView, Movement, StatusView};
 use std::collections::BTreeSet;
 
@@ -94,7 +94,9 @@ impl<'a> Candidate<'a> {
         if !outage {
             self.replicas_up(evidence, &views)?;
         }
-        self.movement(&views)?;
+        if !self.frame.plan.waives(Waivable::NoRangeMovement) {
+            self.movement(&views)?;
+        }
         self.checks(&gossips, &views)?;
         if !evidence.needs.is_empty() {
             return Ok(None);
@@ -227,7 +229,8 @@ impl<'a> Candidate<'a> {
         }
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
             let live = live_at(view);
-            if let Some(why) = schema_disagreement(self.frame, gossip, &live) {
+            let waived = self.frame.plan.waives(Waivable::SchemaAgreement);
+            if let Some(why) = schema_disagreement(self.frame, gossip, &live).filter(|_| !waived) {
                 return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
             }
             if self.frame.plan.checks_each_host.contains(&Check::SameRelease) {

@@ -2,6 +2,7 @@
 //!
 //! Errors are findings about what was written (with places) or about a cluster that cannot be planned for.
 
+mod down;
 mod nodes;
 mod steps;
 mod until;
@@ -56,8 +57,10 @@ pub fn compile(
     let setup = setup(playbook, &cluster, params);
     keep(setup.as_ref().map(|_| ()).map_err(Clone::clone));
     let (Ok(chosen), Ok(nodes), Ok(setup)) = (chosen, nodes, setup) else { return Err(errors) };
-    let datacenters = order::datacenters(topology, &chosen, &playbook.targets.datacenters);
-    let order = order::hosts(topology, &chosen, &datacenters);
+    let protection = Protection::of(topology, &playbook.cluster.keyspaces);
+    let away = down::leave_out(playbook, topology, &protection, chosen)?;
+    let datacenters = order::datacenters(topology, &away.chosen, &playbook.targets.datacenters);
+    let order = order::hosts(topology, &away.chosen, &datacenters, &order::wanted(playbook, topology)?);
     let chain = match steps::chain(playbook, topology, &order, &cluster, params, options) {
         Ok(chain) => chain,
         Err(found) => {
@@ -69,7 +72,6 @@ pub fn compile(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let protection = Protection::of(topology, &playbook.cluster.keyspaces);
     let mut plan = Plan {
         version: VERSION,
         name: playbook.name.clone(),
@@ -98,6 +100,9 @@ pub fn compile(
         poll_ms: milliseconds(steps::poll(playbook, options)),
         checks_start: once(&playbook.checks.start),
         checks_each_host: once(&playbook.checks.each_host),
+        known_down: away.known_down,
+        known_down_reason: playbook.known_down.as_ref().map(|known| known.reason.clone()),
+        waived: playbook.waive.clone(),
         ignore_down: options.ignore_down,
         setup,
         steps: chain.steps,
@@ -106,6 +111,7 @@ pub fn compile(
         warnings: Vec::new(),
     };
     plan.warnings = warn::warnings(&plan);
+    plan.warnings.extend(away.warnings);
     Ok(plan)
 }
 

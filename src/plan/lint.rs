@@ -28,6 +28,7 @@ pub fn check(plan: &Plan) -> Vec<String> {
         return found;
     }
     limits(plan, &mut found);
+    away(plan, &mut found);
     pairs::racks_are_free(plan, &mut found);
     chain::check(plan, &mut found);
     words::check(plan, &mut found);
@@ -84,14 +85,14 @@ fn targets(plan: &Plan, found: &mut Vec<String>) {
         }
         let datacenter = plan.datacenters.iter().position(|dc| dc.name == node.datacenter);
         let rack = datacenter.and_then(|dc| plan.datacenters[dc].racks.iter().position(|rack| *rack == node.rack));
-        let place = (datacenter, rack, node.address);
-        if place.0.is_none() || place.1.is_none() {
+        if datacenter.is_none() || rack.is_none() {
             found.push(format!("{}: its data centre or rack is not in the order", node.address));
         }
-        if last.is_some_and(|last| last >= place) {
+        // within a data centre the playbook may ask for another order than by rack and address
+        if last.is_some_and(|last| last > datacenter) {
             found.push(format!("{} is out of order", node.address));
         }
-        last = Some(place);
+        last = Some(datacenter);
     }
     for (position, dc) in plan.datacenters.iter().enumerate() {
         if plan.datacenters[..position].iter().any(|before| before.name == dc.name) {
@@ -105,6 +106,26 @@ fn targets(plan: &Plan, found: &mut Vec<String>) {
             if !seen.iter().any(here) {
                 found.push(format!("rack {rack} of {} has no host to work on", dc.name));
             }
+        }
+    }
+}
+
+fn away(plan: &Plan, found: &mut Vec<String>) {
+    if plan.known_down.iter().any(|node| *node >= plan.nodes.len()) {
+        found.push("a node that is known to be down is none".into());
+        return;
+    }
+    for target in plan.hosts.iter().filter(|target| plan.known_down.contains(&target.node)) {
+        found.push(format!("{} is worked on and known to be down", plan.nodes[target.node].address));
+    }
+    let shares = |a: NodeIx, b: NodeIx| {
+        plan.everybody_conflicts.is_some()
+            || plan.shared.iter().any(|pair| (pair.a, pair.b) == (a, b) || (pair.a, pair.b) == (b, a))
+    };
+    for target in plan.hosts.iter().filter(|_| plan.strategy != Strategy::All) {
+        if plan.known_down.iter().any(|down| shares(target.node, *down)) {
+            let address = plan.nodes[target.node].address;
+            found.push(format!("{address} is worked on and shares ranges with a node that is known to be down"));
         }
     }
 }

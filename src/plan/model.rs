@@ -5,11 +5,12 @@
 
 use crate::playbook::model::{
     ApproveScope, Check, DatacenterOrder, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown,
+    Waivable, Waiver,
 };
 use crate::topology::model::Replication;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Index of a node in `Plan::nodes`.
@@ -64,6 +65,15 @@ pub struct Plan {
     pub poll_ms: u64,
     pub checks_start: Vec<Check>,
     pub checks_each_host: Vec<Check>,
+    /// Nodes that are down and known to be: they count as out in every rule.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub known_down: BTreeSet<NodeIx>,
+    /// Why that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_down_reason: Option<String>,
+    /// Checks that may fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waiver>,
     /// Nodes that may be down at the start (`--ignore-down-nodes`): the check `all-up` is not made.
     pub ignore_down: bool,
 
@@ -165,6 +175,18 @@ pub struct Step {
     /// Of `approve`: what the person is asked; of `until`: the goal, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl Plan {
+    /// May this check fail?
+    pub fn waives(&self, check: Waivable) -> bool {
+        self.waived.iter().any(|waiver| waiver.check == check)
+    }
+
+    /// The first waiver that no longer holds on this day (`2026-12-31`: such days sort as their texts do).
+    pub fn expired(&self, today: &str) -> Option<&Waiver> {
+        self.waived.iter().find(|waiver| waiver.expires.as_str() < today)
+    }
 }
 
 impl Step {

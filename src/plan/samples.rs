@@ -113,6 +113,9 @@ pub fn six_hosts() -> Plan {
         poll_ms: 5_000,
         checks_start: vec![Check::AllUp],
         checks_each_host: Vec::new(),
+        known_down: Default::default(),
+        known_down_reason: None,
+        waived: vec![],
         ignore_down: false,
         setup: Vec::new(),
         steps: vec![

@@ -90,6 +90,31 @@ pub fn hosts(
     if match_up.errors.is_empty() { Ok(left) } else { Err(match_up.errors) }
 }
 
+/// The nodes of a list of addresses or host ids.
+///
+/// # Errors
+/// Every name that is none.
+pub fn named(
+    playbook: &Playbook,
+    topology: &Topology,
+    names: &[String],
+    place: &str,
+) -> Result<BTreeSet<HostIx>, Vec<Diagnostic>> {
+    let mut match_up = Match { playbook, topology, errors: Vec::new() };
+    let mut found = BTreeSet::new();
+    for (number, name) in names.iter().enumerate() {
+        let hosts = (0..topology.hosts.len()).filter(|host| Kind::Host.is(&topology.hosts[*host], name));
+        let before = found.len();
+        found.extend(hosts);
+        if found.len() == before {
+            let mut error = Diagnostic::error(format!("`{place}` names `{name}`, which is no node of the cluster"));
+            error.span = playbook.span(&format!("{place}[{number}]"));
+            match_up.errors.push(error.help("write an address or a host id, as `rollbook topology` shows them"));
+        }
+    }
+    if match_up.errors.is_empty() { Ok(found) } else { Err(match_up.errors) }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Datacenter,

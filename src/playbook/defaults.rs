@@ -1,8 +1,8 @@
 //! What is meant where the playbook says nothing (language.md, "Steps").
 
 use super::model::{
-    Access, Checks, Command, Concurrency, DatacenterOrder, Keyspaces, Playbook, StepKind, Strategy, TakesDown, Targets,
-    Word,
+    Access, Checks, Command, Concurrency, DatacenterOrder, Keyspaces, Order, Playbook, StepKind, Strategy, TakesDown,
+    Targets, Word,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,6 +35,9 @@ pub fn playbook(name: &str) -> Playbook {
         blocked_timeout: BLOCKED_TIMEOUT,
         checks: Checks::default(),
         setup: Vec::new(),
+        order: Order::default(),
+        known_down: None,
+        waive: Vec::new(),
         until: None,
         first: None,
         steps: Vec::new(),

@@ -4,7 +4,7 @@ use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
     ApproveScope, Check, Command, Concurrency, DatacenterOrder, Goal, Keyspaces, OnFailure, Param, Playbook, Retries,
-    SetupStep, Step, StepKind, Strategy, TakesDown, Targets, Then,
+    SetupStep, Step, StepKind, Strategy, TakesDown, Targets, Then, Waivable,
 };
 use super::{command, duration, params};
 use std::fmt::Write;
@@ -28,6 +28,22 @@ pub fn explain(playbook: &Playbook) -> String {
     out.key(0, "max-failures", &playbook.max_failures.to_string());
     out.key(0, "blocked-timeout", &duration::print(playbook.blocked_timeout));
     checks(&mut out, playbook);
+    let mut order: Vec<String> = playbook.order.first.clone();
+    order.extend(playbook.order.seeds_last.then(|| "seeds-last".to_owned()));
+    out.list(0, "order", &order);
+    if let Some(known) = &playbook.known_down {
+        out.line(0, "known-down:");
+        out.list(2, "hosts", &known.hosts);
+        out.key(2, "reason", &scalar(&known.reason));
+    }
+    if !playbook.waive.is_empty() {
+        out.line(0, "waive:");
+    }
+    for waiver in &playbook.waive {
+        out.key(2, "- check", waivable_word(waiver.check));
+        out.key(4, "reason", &scalar(&waiver.reason));
+        out.key(4, "expires", &quoted(&waiver.expires));
+    }
     if !playbook.setup.is_empty() {
         out.line(0, "setup:");
         playbook.setup.iter().for_each(|step| setup(&mut out, step));
@@ -161,6 +177,17 @@ pub fn check_word(check: Check) -> &'static str {
         Check::NoStreaming => "no-streaming",
         Check::SameRelease => "same-release",
     }
+}
+
+/// A check that may be waived, as the playbook writes it.
+pub fn waivable_word(check: Waivable) -> &'static str {
+    check_word(match check {
+        Waivable::AllUp => Check::AllUp,
+        Waivable::SchemaAgreement => Check::SchemaAgreement,
+        Waivable::NoRangeMovement => Check::NoRangeMovement,
+        Waivable::NativeTransport => Check::NativeTransport,
+        Waivable::OwnViewComplete => Check::OwnViewComplete,
+    })
 }
 
 fn setup(out: &mut Lines, step: &SetupStep) {

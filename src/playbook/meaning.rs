@@ -3,6 +3,7 @@
 //! Every finding has a place; all are collected. What only the cluster can tell is left to the plan.
 
 mod access;
+mod accepted;
 mod goal;
 mod parameters;
 mod steps;
@@ -43,6 +44,9 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     let checks = written.checks.unwrap_or_default();
     playbook.checks = Checks { start: checks.start, each_host: checks.each_host };
     playbook.setup = reading.setup(written.setup);
+    playbook.order = reading.order(written.order);
+    playbook.known_down = written.known_down.map(|known| reading.known_down(known));
+    playbook.waive = reading.waivers(written.waive);
     playbook.until = reading.goal(written.until);
     playbook.first = reading.first(written.first, written.then);
     playbook.steps = reading.steps(written.steps, &playbook.cluster);

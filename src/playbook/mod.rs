@@ -18,7 +18,7 @@ mod meaning;
 mod structure;
 mod written;
 
-pub use explain::{check_word, explain};
+pub use explain::{check_word, explain, waivable_word};
 pub use params::{bind_params, eval_when};
 
 use crate::diagnostic::{Diagnostic, Severity, Span};

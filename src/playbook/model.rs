@@ -23,6 +23,11 @@ pub struct Playbook {
     /// How long a host that only failed or foreign-down hosts hold back waits, from the last progress of the run.
     pub blocked_timeout: Duration,
     pub checks: Checks,
+    /// Who comes first within what safety allows.
+    pub order: Order,
+    /// Nodes that are down and known to be.
+    pub known_down: Option<KnownDown>,
+    pub waive: Vec<Waiver>,
     pub setup: Vec<SetupStep>,
     /// What makes a host already done: it is passed over, with the reason.
     pub until: Option<Goal>,
@@ -233,6 +238,45 @@ impl StepKind {
     pub fn looks(self) -> bool {
         matches!(self, StepKind::Verify | StepKind::Until)
     }
+}
+
+/// The order that a playbook asks for (`order`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// Addresses or host ids, in this order before all others of their data centre.
+    pub first: Vec<String>,
+    /// Seeds behind all others of their data centre.
+    pub seeds_last: bool,
+}
+
+/// Nodes that are down and known to be: down in every rule, and no obstacle to the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownDown {
+    pub hosts: Vec<String>,
+    pub reason: String,
+}
+
+/// A check that may fail, for a reason, until a day (`2026-12-31`, which it still holds).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Waiver {
+    pub check: Waivable,
+    pub reason: String,
+    pub expires: String,
+}
+
+/// Checks that may be waived. Not among them: that replicas are up, that they reach each other, that a restart is
+/// proved; without these nothing is safe.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waivable {
+    AllUp,
+    SchemaAgreement,
+    NoRangeMovement,
+    NativeTransport,
+    OwnViewComplete,
 }
 
 /// What makes a host already done (`until`).

@@ -3,11 +3,13 @@
 //! Holds no meaning and no default. Keys are kebab-case; a key that is absent differs from one without a value.
 
 mod goal;
+mod hosts;
 
 pub use goal::Goal;
+pub use hosts::{KnownDown, Targets};
 
 use super::duration;
-use super::model::{ApproveScope, Check, DatacenterOrder, OnFailure, Strategy, Then};
+use super::model::{ApproveScope, Check, DatacenterOrder, OnFailure, Strategy, Then, Waivable};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
@@ -42,6 +44,15 @@ pub struct Playbook {
     /// How long a host that is held back by failed hosts waits (default: 30m).
     pub blocked_timeout: Option<Duration>,
     pub checks: Option<Checks>,
+    /// Who comes first, and whether seeds come last, within what safety allows.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub order: Vec<Name>,
+    pub known_down: Option<KnownDown>,
+    /// Checks that may fail, one by one.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub waive: Vec<Waiver>,
     /// Commands that run once, before the first host; each `undo` when the run ends, in reverse order.
     #[serde(default)]
     pub setup: Vec<Setup>,
@@ -122,48 +133,6 @@ pub enum KeyspacesWord {
     All,
 }
 
-/// Which hosts are worked on; never narrows what is checked. `required`: the run must say (`--only`).
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Targets {
-    Required(Required),
-    Listed(Box<ListedTargets>),
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = without_nulls)]
-pub struct ListedTargets {
-    /// Also their order.
-    #[serde(default)]
-    #[schemars(length(min = 1))]
-    pub datacenters: Vec<Name>,
-    #[serde(default)]
-    #[schemars(length(min = 1))]
-    pub racks: Vec<Name>,
-    /// Addresses.
-    #[serde(default)]
-    #[schemars(length(min = 1))]
-    pub hosts: Vec<Name>,
-    pub exclude: Option<Exclude>,
-}
-
-/// Hosts that are left out.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = without_nulls)]
-pub struct Exclude {
-    #[serde(default)]
-    #[schemars(length(min = 1))]
-    pub datacenters: Vec<Name>,
-    #[serde(default)]
-    #[schemars(length(min = 1))]
-    pub racks: Vec<Name>,
-    #[serde(default)]
-    #[schemars(length(min = 1))]
-    pub hosts: Vec<Name>,
-}
-
 /// How many hosts at once; a bare number is short for `max-hosts`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -196,6 +165,17 @@ pub struct Checks {
     /// Before and after each host.
     #[serde(default)]
     pub each_host: Vec<Check>,
+}
+
+/// A check that may fail, for a reason, until a day.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Waiver {
+    pub check: Waivable,
+    /// Shown in plans and reports.
+    pub reason: Text,
+    /// The last day on which it holds: 2026-12-31.
+    pub expires: Text,
 }
 
 /// A command that runs once, before the first host.

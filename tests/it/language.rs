@@ -124,6 +124,31 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/hosts/0/words/0/command/9",
         "\"1795478400\"",
     ),
+    ("order", "order: ['10.10.0.16']\nsteps: [restart, wait-up]", "/hosts/0/node", "5"),
+    (
+        "known-down",
+        "known-down: { hosts: ['10.10.0.11'], reason: disk }\nsteps: [restart, wait-up]",
+        "/known-down",
+        "[0]",
+    ),
+    (
+        "waive",
+        "waive: [{ check: all-up, reason: known, expires: '2099-12-31' }]\nsteps: [restart, wait-up]",
+        "/waived/0/check",
+        "\"all-up\"",
+    ),
+    (
+        "check",
+        "waive: [{ check: own-view-complete, reason: known, expires: '2099-12-31' }]\nsteps: [restart, wait-up]",
+        "/waived/0/check",
+        "\"own-view-complete\"",
+    ),
+    (
+        "expires",
+        "waive: [{ check: all-up, reason: known, expires: '2099-12-31' }]\nsteps: [restart, wait-up]",
+        "/waived/0/expires",
+        "\"2099-12-31\"",
+    ),
     ("probe", "steps: [{ run: 'true', takes-down: nothing, probe: 'echo p' }]", "/hosts/0/words/0/probe/1", "\"p\""),
 ];
 

@@ -161,3 +161,33 @@ fn a_second_run_may_not_take_out_what_the_first_one_needs() {
     first.kill().unwrap();
     first.wait().unwrap();
 }
+
+#[test]
+fn a_node_that_is_known_to_be_down_keeps_its_co_replicas_up_and_the_others_are_worked_on() {
+    let desk = Desk::beside(&Shape { speed: 8.0, ..Shape::of(6) });
+    desk.lab().sandbox.inject(Fault::on("h4", Fate::Killed)).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    let steps = "steps: [drain, restart, { wait-up: , poll: 1s }]";
+    let known = format!("known-down: {{ hosts: ['10.10.0.14'], reason: disk is on its way }}\n{steps}");
+    let said_with = desk.on_cluster(&["run", &file(&desk, &known), "--yes"]);
+    // h1 is in its rack and shares nothing with it; all others hold the replicas that are left
+    let words = ["known to be down: 10.10.0.14 (disk is on its way)", "10.10.0.12, 10.10.0.15", "1 done"];
+    let said_with = expect(said_with, 0, &words);
+    assert!(said_with.out.contains("1 hosts: 1 done"), "{said_with:?}");
+}
+
+#[test]
+fn a_waived_check_may_fail_and_only_until_its_day() {
+    let desk = Desk::beside(&Shape { speed: 8.0, ..Shape::of(6) });
+    desk.lab().sandbox.inject(Fault::on("h6", Fate::OtherSchema)).unwrap();
+    let body = |day: &str| {
+        format!(
+            "waive: [{{ check: schema-agreement, reason: a bug of ours, expires: '{day}' }}]\nsteps: [drain, restart, {{ wait-up: , poll: 1s }}]"
+        )
+    };
+    let expired = file(&desk, &body("2026-01-01"));
+    expect(desk.on_cluster(&["run", &expired, "--yes", "--only", "10.10.0.11"]), 5, &["waived until 2026-01-01"]);
+    let holds = file(&desk, &body("2099-01-01"));
+    let said = desk.on_cluster(&["run", &holds, "--yes", "--only", "10.10.0.11"]);
+    expect(said, 0, &["check schema-agreement is waived until 2099-01-01: a bug of ours", "1 done"]);
+}

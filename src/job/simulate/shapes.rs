@@ -191,6 +191,9 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         poll_ms: 5_000,
         checks_start: vec![],
         checks_each_host: vec![],
+        known_down: Default::default(),
+        known_down_reason: None,
+        waived: vec![],
         ignore_down: false,
         // (drawn from the seed itself: the rest of a scene stays what it was)
         setup: setup(dice.clone()),

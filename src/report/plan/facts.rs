@@ -6,6 +6,7 @@ use crate::plan::model::{Plan, PlanFile, Step, Wave};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::duration;
 use crate::playbook::model::{ApproveScope, Check, DatacenterOrder, OnFailure, StepKind, Strategy, TakesDown, Then};
+use crate::playbook::waivable_word;
 use crate::topology::model::{Factor, Replication};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -365,6 +366,20 @@ pub fn checks(plan: &Plan) -> Option<String> {
         parts.push(format!("round each host {}", named(&plan.checks_each_host)));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What the operator has taken upon himself.
+pub fn accepted(plan: &Plan) -> Vec<String> {
+    let mut accepted = Vec::new();
+    if let Some(reason) = &plan.known_down_reason {
+        let nodes: Vec<IpAddr> = plan.known_down.iter().map(|node| plan.nodes[*node].address).collect();
+        accepted.push(format!("known to be down: {} ({reason})", addresses(&nodes, ", ")));
+    }
+    for waiver in &plan.waived {
+        let (check, expires) = (waivable_word(waiver.check), &waiver.expires);
+        accepted.push(format!("check {check} is waived until {expires}: {}", waiver.reason));
+    }
+    accepted
 }
 
 /// Parameters as `name = value`; their values are no secrets (none are accepted in a plan).

@@ -44,6 +44,7 @@ fn head(file: &PlanFile, text: &mut Vec<String>) {
     item("asked of ", facts::asked(file));
     item("with ", facts::params(plan));
     item("an outage is accepted: ", plan.accept_outage.clone());
+    facts::accepted(plan).into_iter().for_each(|line| item("", Some(line)));
     item("", plan.reason_required.then(|| "the run must say why".into()));
     let source = plan.playbook.as_ref();
     item("playbook: ", source.map(|source| format!("{} (sha256 {})", source.path, source.sha256)));

@@ -59,6 +59,7 @@ fn header(file: &PlanFile, text: &mut Vec<String>) {
     if let Some(reason) = &plan.accept_outage {
         text.push(terminal(&format!("an outage is accepted: {reason}")));
     }
+    text.extend(facts::accepted(plan).iter().map(|line| terminal(line)));
     if plan.reason_required {
         text.push("the run must say why: --reason TEXT".into());
     }

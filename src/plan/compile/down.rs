@@ -1,0 +1,65 @@
+//! `known-down`: who is away, and who must therefore stay.
+
+use crate::diagnostic::Diagnostic;
+use crate::plan::model::{NodeIx, Warning};
+use crate::plan::protection::Protection;
+use crate::plan::select;
+use crate::playbook::model::{Playbook, Strategy};
+use crate::topology::model::{HostIx, Topology};
+use std::collections::BTreeSet;
+
+/// What is left of the selection.
+pub struct Away {
+    pub chosen: BTreeSet<HostIx>,
+    pub known_down: BTreeSet<NodeIx>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Takes nodes that are known to be down out of the selection, and all that share a range with one: while it is away
+/// they are the replicas that are left.
+///
+/// # Errors
+/// A name that is no node, and a selection of which nothing is left.
+pub fn leave_out(
+    playbook: &Playbook,
+    topology: &Topology,
+    protection: &Protection,
+    mut chosen: BTreeSet<HostIx>,
+) -> Result<Away, Vec<Diagnostic>> {
+    let Some(known) = &playbook.known_down else {
+        return Ok(Away { chosen, known_down: BTreeSet::new(), warnings: Vec::new() });
+    };
+    let known_down = select::named(playbook, topology, &known.hosts, "known-down.hosts")?;
+    let shares = |host: &HostIx| {
+        protection.everybody.is_some()
+            || protection.shared.iter().any(|pair| {
+                (pair.a == *host && known_down.contains(&pair.b)) || (pair.b == *host && known_down.contains(&pair.a))
+            })
+    };
+    let mut warnings = Vec::new();
+    let address = |host: &HostIx| topology.hosts[*host].address.to_string();
+    let list = |hosts: &BTreeSet<HostIx>| hosts.iter().map(address).collect::<Vec<_>>().join(", ");
+    let away: BTreeSet<HostIx> = chosen.intersection(&known_down).copied().collect();
+    chosen.retain(|host| !known_down.contains(host));
+    if !away.is_empty() {
+        let message = format!("not worked on, because they are known to be down: {}", list(&away));
+        warnings.push(Warning { message, help: Some("plan again when they are back".into()) });
+    }
+    if playbook.strategy != Strategy::All {
+        let kept: BTreeSet<HostIx> = chosen.iter().copied().filter(shares).collect();
+        chosen.retain(|host| !kept.contains(host));
+        if !kept.is_empty() {
+            let message = format!(
+                "not worked on, because they share ranges with a node that is known to be down: {}",
+                list(&kept)
+            );
+            warnings.push(Warning { message, help: Some("plan again when it is back".into()) });
+        }
+    }
+    if chosen.is_empty() {
+        let mut error = Diagnostic::error("every host is known to be down, or shares ranges with one that is");
+        error.span = playbook.span("known-down");
+        return Err(vec![error.help("bring the nodes back first")]);
+    }
+    Ok(Away { chosen, known_down, warnings })
+}
