@@ -211,7 +211,8 @@ impl Poll<'_> {
     /// Whom can the returned host not reach? Only nodes that are out or down may be named.
     fn reach(&self, evidence: &mut Evidence) -> Part<()> {
         let slowest = 10_000;
-        let oldest = reach::age_ms(self.frame.conflicts.neighbours(self.node).len(), slowest);
+        // it has just been asked, and is asked again before any neighbour of it is taken out
+        let oldest = reach::age_ms(self.frame.conflicts.neighbours(self.node).len(), slowest).max(120_000);
         let Some(heard) = evidence.read_within(self.node, Question::Describe, self.started, oldest) else {
             return Ok(None);
         };

@@ -121,6 +121,8 @@ impl<'a> Candidate<'a> {
         for node in asked {
             // what a node said before it was itself taken out says nothing of what it reaches now
             let since = self.back_since(node);
+            // who asks at once sees at once that a node is gone, which `status` shows only 20 to 40 s later
+            let oldest = if self.observers.contains(&node) { oldest.min(self.just_now()) } else { oldest };
             let Some(heard) = evidence.read_within(node, Question::Describe, since, oldest) else {
                 complete = false;
                 continue;
@@ -143,6 +145,11 @@ impl<'a> Candidate<'a> {
             Some(why) => Err(why),
             None => Ok(complete.then_some(())),
         }
+    }
+
+    /// So old may an observer's word on whom it reaches be; below that a busy node could never be heard in time.
+    fn just_now(&self) -> Ms {
+        (2 * self.frame.plan.poll_ms).max(10_000)
     }
 
     fn back_since(&self, node: NodeIx) -> Ms {
