@@ -10,7 +10,7 @@ mod failure;
 pub use call::{Call, Output};
 pub use failure::{Failure, Reason};
 
-use crate::job::event::{Ms, Question};
+use crate::job::event::{Measure, Ms, Question};
 use crate::job::view::Answer;
 use crate::plan::model::{NodeIx, Plan};
 use crate::playbook::template::fill_args;
@@ -26,6 +26,8 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 pub const AT_ONCE: usize = 16;
 /// Bytes of standard output of an ordinary answer.
 const LIMIT: usize = 64 << 20;
+/// Where Cassandra's packages put the data.
+const DATA: &str = "/var/lib/cassandra";
 /// Bytes of a ring: one line a token, 1 000 hosts of 256 tokens fit.
 const RING_LIMIT: usize = 256 << 20;
 
@@ -141,6 +143,7 @@ impl Asker {
             }
             Question::BootId => self.boot_id(node).await,
             Question::Unit => self.unit(node).await,
+            Question::Measure(measure) => self.measure(node, measure).await,
             Question::Shape => self.shape(node).await,
         }
     }
@@ -154,6 +157,28 @@ impl Asker {
                 Reply { answer, asked: output.asked, at: output.at }
             }
             Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
+        }
+    }
+
+    async fn measure(&self, node: NodeIx, measure: Measure) -> Reply {
+        let number = |parse: fn(&str) -> Result<u64, ParseError>| move |text: &str| Ok(Answer::Number(parse(text)?));
+        match measure {
+            Measure::PendingCompactions => {
+                self.read(node, "compactionstats", number(nodetool::parse_pending_compactions)).await
+            }
+            Measure::Repairs => self.read(node, "tpstats", number(nodetool::parse_repair_tasks)).await,
+            Measure::Hints => self.read(node, "listpendinghints", number(nodetool::parse_pending_hints)).await,
+            Measure::DiskFree => {
+                let asked = now();
+                match self.ssh(node, &["df", "-P", DATA]).await {
+                    Ok(output) => {
+                        let answer = nodetool::parse_disk_free(&output.text)
+                            .map_or_else(|error| Answer::Unreadable(self.unreadable(node, &error)), Answer::Number);
+                        Reply { answer, asked: output.asked, at: output.at }
+                    }
+                    Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
+                }
+            }
         }
     }
 

@@ -38,6 +38,7 @@ fn run_sentence(plan: &Plan, event: &RunEvent) -> String {
         RunEvent::Approved { what, by, plan: hash } => {
             format!("{by} approves: {} (plan {hash})", approval_words(plan, *what))
         }
+        RunEvent::Warned { because } => format!("warning: {because}"),
         RunEvent::Checked => "the start checks hold".into(),
         RunEvent::Refused { because } => format!("refused, the start checks do not hold: {because}"),
         RunEvent::Stopping { why } => format!("stopping: {}", stop_words(why)),
@@ -92,6 +93,7 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
 fn host_sentence(plan: &Plan, event: &HostEvent) -> String {
     match event {
         HostEvent::Opened => "opened".into(),
+        HostEvent::Warned { because } => format!("warning: {because}"),
         HostEvent::Baseline(baseline) => format!("before: {}", baseline_words(baseline)),
         HostEvent::Settling => "passed its gate, grace runs".into(),
         HostEvent::Done => "done".into(),

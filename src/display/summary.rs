@@ -71,7 +71,10 @@ fn told(plan: &Plan, events: &[Event]) -> Vec<Told> {
                 opened += 1;
                 (host.order, host.opened, host.ended) = (Some(opened), Some(event.at), None);
             }
-            What::Host { event: HostEvent::Baseline(_) | HostEvent::Settling | HostEvent::Back, .. } => {}
+            What::Host {
+                event: HostEvent::Baseline(_) | HostEvent::Settling | HostEvent::Back | HostEvent::Warned { .. },
+                ..
+            } => {}
             What::Host { .. } => host.ended = Some(event.at),
             What::Step { step, event: what, .. } => {
                 let looks = plan.steps.get(*step).is_some_and(|step| step.kind.looks());

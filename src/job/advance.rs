@@ -86,7 +86,7 @@ impl At<'_> {
             desk.frame.conflicts.why(node, other)
         } else {
             match takeout::judge(desk.frame, desk.job, desk.view, node, desk.now) {
-                Takeout::Ready(baseline) => return self.started(desk, attempt, Some(baseline)),
+                Takeout::Ready(baseline, _) => return self.started(desk, attempt, Some(baseline)),
                 Takeout::Open(needs) => {
                     desk.ask(&needs);
                     "its neighbours could not be asked".into()

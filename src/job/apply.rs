@@ -66,6 +66,7 @@ fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
             (job.session, job.session_at, job.progress_at) = (*session, at, at);
             (job.checked, job.stopping, job.ended, job.opened) = (false, None, None, 0);
         }
+        RunEvent::Warned { .. } => {}
         RunEvent::Checked => job.checked = true,
         RunEvent::Approved { what, by, .. } => {
             job.approved.insert(*what, by.clone());
@@ -142,6 +143,7 @@ fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState,
         (Phase::Working(_), HostEvent::Skipped { because }) if !state.disrupted => {
             (next.phase, next.ended_at) = (Phase::Skipped { because: because.clone() }, Some(at));
         }
+        (_, HostEvent::Warned { .. }) => {}
         (_, HostEvent::Back) if state.unproved => {
             (next.unproved, next.disrupted, next.expect) = (false, false, Expect::default());
             next.baseline = None;

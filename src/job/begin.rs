@@ -6,11 +6,13 @@ use super::evidence::{
     Evidence, gossip, names, observers, same_release, schema_disagreement, shows_up, status, unexpected_unreachable,
 };
 use super::heard::Heard;
+use super::measure;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::NodeIx;
 use crate::playbook::model::{Check, Waivable};
 use crate::topology::nodetool::{GossipView, StatusView};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// The start checks must hold within this time.
@@ -28,9 +30,15 @@ pub(super) fn check(desk: &mut Desk) {
         frame: desk.frame,
         out: desk.job.out_nodes(desk.frame.plan),
         observers: observers(desk.frame, desk.job, desk.view, NOBODY, desk.now),
+        warnings: RefCell::default(),
     };
     let why = match start.run(&mut evidence, desk.job.session_at) {
-        Ok(true) => return desk.run(RunEvent::Checked),
+        Ok(true) => {
+            for because in start.warnings.take() {
+                desk.run(RunEvent::Warned { because });
+            }
+            return desk.run(RunEvent::Checked);
+        }
         Ok(false) => "not every node answered".to_string(),
         Err(why) => {
             start.observers.iter().for_each(|node| evidence.again(*node, Question::Status));
@@ -51,7 +59,7 @@ pub(super) fn check(desk: &mut Desk) {
 pub fn why_not(frame: &Frame, job: &super::model::Job, view: &super::heard::View, now: Ms) -> Option<String> {
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     let observers = observers(frame, job, view, NOBODY, now);
-    let start = Start { frame, out: job.out_nodes(frame.plan), observers };
+    let start = Start { frame, out: job.out_nodes(frame.plan), observers, warnings: RefCell::default() };
     match start.run(&mut evidence, job.session_at) {
         Ok(true) => None,
         Ok(false) => {
@@ -66,6 +74,8 @@ struct Start<'a> {
     frame: &'a Frame<'a>,
     out: BTreeSet<NodeIx>,
     observers: Vec<NodeIx>,
+    /// What does not hold, with severity `warn`.
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Start<'_> {
@@ -86,6 +96,11 @@ impl Start<'_> {
         complete &= self.added(evidence, since, &views)?;
         complete &= self.streams(evidence, since)?;
         complete &= self.releases(evidence, since)?;
+        let nodes = self.wanted().collect();
+        match measure::judge(self.frame, evidence, &self.frame.plan.demands_start, None, &nodes)? {
+            Some(warnings) => self.warnings.replace(warnings),
+            None => return Ok(false),
+        };
         Ok(complete)
     }
 

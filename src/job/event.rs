@@ -55,6 +55,8 @@ pub enum RunEvent {
     Started { session: u32, plan: String, reason: Option<String>, by: String },
     /// A person let it go on.
     Approved { what: Approval, by: String, plan: String },
+    /// A check of severity `warn` does not hold.
+    Warned { because: String },
     /// The start checks held.
     Checked,
     /// The start checks did not hold by their deadline; nothing was started.
@@ -108,6 +110,10 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum HostEvent {
+    /// A check of severity `warn` does not hold.
+    Warned {
+        because: String,
+    },
     /// From now on the host holds its conflicts and its slot.
     Opened,
     /// What it was before its first disruptive step; kept for every later attempt.
@@ -281,10 +287,25 @@ pub enum Question {
     Mode,
     /// `cat /proc/sys/kernel/random/boot_id` by `cluster.ssh`
     BootId,
+    /// One number of the node.
+    Measure(Measure),
     /// `systemctl show` of the service by `cluster.ssh`: has its unit failed?
     Unit,
     /// Ring and replication, read anew (several commands): is the plan still of this cluster?
     Shape,
+}
+
+/// What a check with a bound compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Compactions that wait (`nodetool compactionstats`).
+    PendingCompactions,
+    /// Tasks of repairs that run or wait (`nodetool tpstats`).
+    Repairs,
+    /// Nodes for which it holds hints in closed files (`nodetool listpendinghints`).
+    Hints,
+    /// Percent of the data's disk that are free (`df`).
+    DiskFree,
 }
 
 /// A node to ask.

@@ -89,7 +89,12 @@ pub(super) fn hosts(desk: &mut Desk) {
             continue;
         }
         match takeout::judge(desk.frame, job, desk.view, desk.frame.plan.hosts[target].node, desk.now) {
-            Takeout::Ready(baseline) => return open(desk, target, baseline),
+            Takeout::Ready(baseline, warnings) => {
+                for because in warnings {
+                    desk.host(target, HostEvent::Warned { because });
+                }
+                return open(desk, target, baseline);
+            }
             Takeout::Open(needs) => {
                 desk.ask(&needs);
                 blocked.push((target, "its neighbours did not answer".into()));

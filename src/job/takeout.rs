@@ -6,6 +6,7 @@ use super::evidence::{
     unexpected_unreachable,
 };
 use super::heard::{Need, View};
+use super::measure;
 use super::model::Job;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
@@ -18,8 +19,8 @@ use std::collections::BTreeSet;
 /// The judgement on one host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Takeout {
-    /// Yes; this is what it is before.
-    Ready(Baseline),
+    /// Yes; this is what it is before, and what should be said of it.
+    Ready(Baseline, Vec<String>),
     /// These questions are open.
     Open(Vec<Need>),
     /// No, and why; the questions are put again once a poll.
@@ -28,7 +29,7 @@ pub enum Takeout {
 
 pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Takeout {
     if frame.calm {
-        return Takeout::Ready(Baseline::default());
+        return Takeout::Ready(Baseline::default(), vec![]);
     }
     let candidate = Candidate {
         frame,
@@ -45,7 +46,7 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
     };
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     match candidate.run(&mut evidence) {
-        Ok(Some(baseline)) => Takeout::Ready(baseline),
+        Ok(Some((baseline, warnings))) => Takeout::Ready(baseline, warnings),
         Ok(None) => Takeout::Open(evidence.needs),
         Err(why) => {
             candidate.ask_liveness_again(&mut evidence);
@@ -77,7 +78,7 @@ struct Candidate<'a> {
 type Part<T> = Result<Option<T>, String>;
 
 impl<'a> Candidate<'a> {
-    fn run(&self, evidence: &mut Evidence<'a>) -> Part<Baseline> {
+    fn run(&self, evidence: &mut Evidence<'a>) -> Part<(Baseline, Vec<String>)> {
         let alone = self.frame.plan.nodes.len() == 1;
         let outage = self.frame.plan.strategy == Strategy::All;
         if self.observers.is_empty() && !alone && !outage {
@@ -98,13 +99,19 @@ impl<'a> Candidate<'a> {
             self.movement(&views)?;
         }
         self.checks(&gossips, &views)?;
-        if !evidence.needs.is_empty() {
-            return Ok(None);
-        }
+        let warnings = self.demands(evidence)?;
+        let (Some(warnings), true) = (warnings, evidence.needs.is_empty()) else { return Ok(None) };
         if self.frame.disruptive {
             self.remember(&mut baseline, &gossips)?;
         }
-        Ok(Some(baseline))
+        Ok(Some((baseline, warnings)))
+    }
+
+    /// Numbers of this host, and hints that its co-replicas and observers hold.
+    fn demands(&self, evidence: &mut Evidence<'a>) -> Part<Vec<String>> {
+        let mut nodes: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
+        nodes.extend(self.observers.iter().copied().chain([self.node]));
+        measure::judge(self.frame, evidence, &self.frame.plan.demands_each_host, Some(self.node), &nodes)
     }
 
     /// Every observer and every co-replica is asked directly: none may name a co-replica that is not counted as out.

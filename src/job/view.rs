@@ -17,6 +17,8 @@ pub enum Answer {
     /// `NORMAL`, `DRAINED`, …
     Mode(NetstatsView),
     BootId(String),
+    /// Of a `Measure`.
+    Number(u64),
     /// `active`, `activating`, `failed`, … as systemd says it.
     Unit(String),
     Shape(Arc<Shape>),

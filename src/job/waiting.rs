@@ -73,7 +73,7 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
     let what = match Round::new(frame, job).hold(host) {
         Some(hold) => hold.awaited(frame, node),
         None => match takeout::judge(frame, job, view, node, now) {
-            Takeout::Ready(_) => "nothing: it may open".into(),
+            Takeout::Ready(..) => "nothing: it may open".into(),
             Takeout::Open(needs) => {
                 asked = Vec::from_iter(needs.iter().map(|need| need.asked.0).collect::<BTreeSet<_>>());
                 "answers of its neighbours and observers".into()

@@ -100,6 +100,8 @@ pub fn compile(
         poll_ms: milliseconds(steps::poll(playbook, options)),
         checks_start: once(&playbook.checks.start),
         checks_each_host: once(&playbook.checks.each_host),
+        demands_start: playbook.checks.demands_start.clone(),
+        demands_each_host: playbook.checks.demands_each_host.clone(),
         known_down: away.known_down,
         known_down_reason: playbook.known_down.as_ref().map(|known| known.reason.clone()),
         waived: playbook.waive.clone(),

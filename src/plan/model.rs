@@ -4,7 +4,7 @@
 //! chooses *when*. It is a permission set: a run may do less, never more.
 
 use crate::playbook::model::{
-    ApproveScope, Check, DatacenterOrder, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown,
+    ApproveScope, Check, DatacenterOrder, Demand, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown,
     Waivable, Waiver,
 };
 use crate::topology::model::Replication;
@@ -65,6 +65,10 @@ pub struct Plan {
     pub poll_ms: u64,
     pub checks_start: Vec<Check>,
     pub checks_each_host: Vec<Check>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demands_start: Vec<Demand>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demands_each_host: Vec<Demand>,
     /// Nodes that are down and known to be: they count as out in every rule.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub known_down: BTreeSet<NodeIx>,

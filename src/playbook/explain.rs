@@ -3,8 +3,8 @@
 use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
-    ApproveScope, Check, Command, Concurrency, DatacenterOrder, Goal, Keyspaces, OnFailure, Param, Playbook, Retries,
-    SetupStep, Step, StepKind, Strategy, TakesDown, Targets, Then, Waivable,
+    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, Goal, Keyspaces, OnFailure, Param,
+    Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets, Then, Waivable,
 };
 use super::{command, duration, params};
 use std::fmt::Write;
@@ -156,12 +156,32 @@ fn concurrency(out: &mut Lines, concurrency: &Concurrency) {
 
 fn checks(out: &mut Lines, playbook: &Playbook) {
     let names = |checks: &[Check]| checks.iter().map(|check| check_word(*check).to_owned()).collect::<Vec<_>>();
-    let (start, each_host) = (names(&playbook.checks.start), names(&playbook.checks.each_host));
-    if !(start.is_empty() && each_host.is_empty()) {
-        out.line(0, "checks:");
-        out.list(2, "start", &start);
-        out.list(2, "each-host", &each_host);
+    let checks = &playbook.checks;
+    if *checks == Checks::default() {
+        return;
     }
+    out.line(0, "checks:");
+    let parts = [
+        ("start", names(&checks.start), &checks.demands_start),
+        ("each-host", names(&checks.each_host), &checks.demands_each_host),
+    ];
+    for (key, names, demands) in parts {
+        if !(names.is_empty() && demands.is_empty()) {
+            out.line(2, &format!("{key}:"));
+            names.iter().for_each(|name| out.line(4, &format!("- {name}")));
+            demands.iter().for_each(|demand| out.line(4, &format!("- {}", demand_text(demand))));
+        }
+    }
+}
+
+fn demand_text(demand: &Demand) -> String {
+    let bound = match demand.check {
+        Check::PendingCompactions => format!("max: {}, ", demand.bound),
+        Check::DiskHeadroom => format!("min: {}, ", demand.bound),
+        _ => String::new(),
+    };
+    let severity = if demand.severity == Severity::Stop { "stop" } else { "warn" };
+    format!("{}: {{ {bound}severity: {severity} }}", check_word(demand.check))
 }
 
 /// A check as the playbook writes it.
@@ -176,6 +196,10 @@ pub fn check_word(check: Check) -> &'static str {
         Check::Restarted => "restarted",
         Check::NoStreaming => "no-streaming",
         Check::SameRelease => "same-release",
+        Check::NoRepair => "no-repair",
+        Check::HintsDrained => "hints-drained",
+        Check::PendingCompactions => "pending-compactions",
+        Check::DiskHeadroom => "disk-headroom",
     }
 }
 

@@ -42,7 +42,9 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
         playbook.blocked_timeout = reading.positive("blocked-timeout", &text);
     }
     let checks = written.checks.unwrap_or_default();
-    playbook.checks = Checks { start: checks.start, each_host: checks.each_host };
+    let (start, demands_start) = reading.checks("checks.start", checks.start);
+    let (each_host, demands_each_host) = reading.checks("checks.each-host", checks.each_host);
+    playbook.checks = Checks { start, each_host, demands_start, demands_each_host };
     playbook.setup = reading.setup(written.setup);
     playbook.order = reading.order(written.order);
     playbook.known_down = written.known_down.map(|known| reading.known_down(known));

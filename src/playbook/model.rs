@@ -1,5 +1,9 @@
 //! A playbook after reading and checking: every default filled in, nothing left to guess.
 
+mod checks;
+
+pub use checks::{Check, Checks, Demand, Severity, Waivable, Waiver};
+
 use crate::diagnostic::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -164,40 +168,6 @@ pub struct Concurrency {
     pub grace: Duration,
 }
 
-/// A named check (semantics.md §4). Built-in ones cannot be left out, a list only adds.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Check {
-    /// Every node of the cluster is `UN` at every observer.
-    AllUp,
-    /// Every node that shares a range with the host is `UN` at every observer.
-    ReplicasUp,
-    /// One schema version among live nodes of one major release.
-    SchemaAgreement,
-    /// Nobody joins, leaves or moves.
-    NoRangeMovement,
-    /// The host's CQL port is open.
-    NativeTransport,
-    /// The host sees every node up that the observers see up.
-    OwnViewComplete,
-    /// The restart is proved, whatever the step.
-    Restarted,
-    /// The host neither sends nor receives streams (bootstrap, repair, decommission); at the start: no node does.
-    NoStreaming,
-    /// Every node runs the same release of Cassandra, as gossip has it.
-    SameRelease,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checks {
-    /// Once, before the first host.
-    pub start: Vec<Check>,
-    /// Before and after each host.
-    pub each_host: Vec<Check>,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetupStep {
     pub run: Command,
@@ -254,29 +224,6 @@ pub struct Order {
 pub struct KnownDown {
     pub hosts: Vec<String>,
     pub reason: String,
-}
-
-/// A check that may fail, for a reason, until a day (`2026-12-31`, which it still holds).
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Waiver {
-    pub check: Waivable,
-    pub reason: String,
-    pub expires: String,
-}
-
-/// Checks that may be waived. Not among them: that replicas are up, that they reach each other, that a restart is
-/// proved; without these nothing is safe.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Waivable {
-    AllUp,
-    SchemaAgreement,
-    NoRangeMovement,
-    NativeTransport,
-    OwnViewComplete,
 }
 
 /// What makes a host already done (`until`).

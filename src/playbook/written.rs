@@ -2,14 +2,16 @@
 //!
 //! Holds no meaning and no default. Keys are kebab-case; a key that is absent differs from one without a value.
 
+mod checks;
 mod goal;
 mod hosts;
 
+pub use checks::{AskedCheck, BoundedCheck};
 pub use goal::Goal;
 pub use hosts::{KnownDown, Targets};
 
 use super::duration;
-use super::model::{ApproveScope, Check, DatacenterOrder, OnFailure, Strategy, Then, Waivable};
+use super::model::{ApproveScope, DatacenterOrder, OnFailure, Strategy, Then, Waivable};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
@@ -161,10 +163,10 @@ pub struct ConcurrencySettings {
 pub struct Checks {
     /// Once, before the first host.
     #[serde(default)]
-    pub start: Vec<Check>,
+    pub start: Vec<AskedCheck>,
     /// Before and after each host.
     #[serde(default)]
-    pub each_host: Vec<Check>,
+    pub each_host: Vec<AskedCheck>,
 }
 
 /// A check that may fail, for a reason, until a day.

@@ -14,7 +14,7 @@ pub const SANDBOX: &str = "ROLLBOOK_SANDBOX";
 pub const HOST: &str = "ROLLBOOK_SANDBOX_HOST";
 
 /// The names under which this program is somebody else.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "ssh",
     "nodetool",
     "sudo",
@@ -26,6 +26,7 @@ pub const NAMES: [&str; 15] = [
     "halt",
     "init",
     "cat",
+    "df",
     "hostname",
     "uptime",
     "pkill",

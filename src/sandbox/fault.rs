@@ -54,6 +54,14 @@ pub enum Fate {
     Leaving,
     /// A repair sends data from it.
     Streaming,
+    /// So many compactions wait on it.
+    PendingCompactions(u64),
+    /// It works on a repair.
+    Repairing,
+    /// It holds hints for a node.
+    HoldsHints,
+    /// So many percent of its disk are used.
+    DiskUsed(u64),
     /// It runs this release instead.
     OtherRelease(String),
 

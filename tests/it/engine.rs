@@ -108,6 +108,8 @@ fn rolling_reboot(topology: &Topology) -> Plan {
         poll_ms: 1000,
         checks_start: vec![Check::AllUp],
         checks_each_host: vec![],
+        demands_start: vec![],
+        demands_each_host: vec![],
         known_down: Default::default(),
         known_down_reason: None,
         waived: vec![],

@@ -124,6 +124,48 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/hosts/0/words/0/command/9",
         "\"1795478400\"",
     ),
+    (
+        "pending-compactions",
+        "checks: { start: [{ pending-compactions: { max: 9 } }] }\nsteps: [restart, wait-up]",
+        "/demands-start/0/check",
+        "\"pending-compactions\"",
+    ),
+    (
+        "max",
+        "checks: { start: [{ pending-compactions: { max: 9 } }] }\nsteps: [restart, wait-up]",
+        "/demands-start/0/bound",
+        "9",
+    ),
+    (
+        "disk-headroom",
+        "checks: { each-host: [{ disk-headroom: { severity: warn } }] }\nsteps: [restart, wait-up]",
+        "/demands-each-host/0/check",
+        "\"disk-headroom\"",
+    ),
+    (
+        "min",
+        "checks: { each-host: [{ disk-headroom: { min: 33 } }] }\nsteps: [restart, wait-up]",
+        "/demands-each-host/0/bound",
+        "33",
+    ),
+    (
+        "hints-drained",
+        "checks: { each-host: [{ hints-drained: { severity: stop } }] }\nsteps: [restart, wait-up]",
+        "/demands-each-host/0/check",
+        "\"hints-drained\"",
+    ),
+    (
+        "no-repair",
+        "checks: { each-host: [{ no-repair: { severity: stop } }] }\nsteps: [restart, wait-up]",
+        "/demands-each-host/0/check",
+        "\"no-repair\"",
+    ),
+    (
+        "severity",
+        "checks: { each-host: [{ no-repair: { severity: warn } }] }\nsteps: [restart, wait-up]",
+        "/demands-each-host/0/severity",
+        "\"warn\"",
+    ),
     ("order", "order: ['10.10.0.16']\nsteps: [restart, wait-up]", "/hosts/0/node", "5"),
     (
         "known-down",

@@ -191,3 +191,29 @@ fn a_waived_check_may_fail_and_only_until_its_day() {
     let said = desk.on_cluster(&["run", &holds, "--yes", "--only", "10.10.0.11"]);
     expect(said, 0, &["check schema-agreement is waived until 2099-01-01: a bug of ours", "1 done"]);
 }
+
+/// Each check with a number: what stops it, how it is said, and that `warn` only says it.
+#[test]
+fn a_number_beyond_its_bound_keeps_the_host_up_or_is_only_said() {
+    let cases = [
+        ("pending-compactions", Fate::PendingCompactions(40), "40 compactions wait on 10.10.0.11, 20 are allowed"),
+        ("no-repair", Fate::Repairing, "10.10.0.11 works on a repair (3 tasks)"),
+        ("hints-drained", Fate::HoldsHints, "10.10.0.11 holds hints for 1 nodes"),
+        ("disk-headroom", Fate::DiskUsed(95), "5 % of the disk of 10.10.0.11 are free, 20 % are demanded"),
+    ];
+    for (check, fate, words) in cases {
+        let desk = cluster();
+        desk.lab().sandbox.inject(Fault::on("h1", fate)).unwrap();
+        let body = |asked: &str| {
+            format!(
+                "blocked-timeout: 3s\nchecks: {{ each-host: [{asked}] }}\nsteps: [restart, {{ wait-up: , poll: 1s, stable: 1 }}]"
+            )
+        };
+        let said = |asked: &str| {
+            let playbook = file(&desk, &body(asked));
+            desk.on_cluster(&["run", &playbook, "--yes", "--only", "10.10.0.11"])
+        };
+        expect(said(check), 3, &[words, "1 skipped"]);
+        expect(said(&format!("{check}: {{ severity: warn }}")), 0, &[&format!("warning: {check}: {words}"), "1 done"]);
+    }
+}

@@ -1,14 +1,64 @@
-//! What the operator takes upon himself: an order, nodes that are down, checks that may fail.
+//! What the operator asks for beyond the defaults, or takes upon himself: checks, an order, nodes that are down,
+//! checks that may fail.
 
 use super::Reading;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::model::{KnownDown, Order, Waiver};
+use crate::playbook::model::{Check, Demand, KnownDown, Order, Waiver};
 use crate::playbook::written;
 use std::collections::BTreeSet;
 
 const SEEDS_LAST: &str = "seeds-last";
 
 impl Reading<'_> {
+    /// Checks by name alone, and those that compare a number.
+    pub(super) fn checks(&mut self, path: &str, written: Vec<written::AskedCheck>) -> (Vec<Check>, Vec<Demand>) {
+        let (mut named, mut demands) = (Vec::new(), Vec::new());
+        for (number, asked) in written.into_iter().enumerate() {
+            let place = format!("{path}[{number}]");
+            match asked {
+                written::AskedCheck::Named(check) => match Demand::of(check) {
+                    Some(demand) => demands.push(demand),
+                    None => named.push(check),
+                },
+                written::AskedCheck::Bounded(bounded) => demands.extend(self.demand(&place, bounded)),
+            }
+        }
+        (named, demands)
+    }
+
+    fn demand(&mut self, place: &str, written: written::BoundedCheck) -> Option<Demand> {
+        let all = [
+            (Check::PendingCompactions, written.pending_compactions),
+            (Check::DiskHeadroom, written.disk_headroom),
+            (Check::HintsDrained, written.hints_drained),
+            (Check::NoRepair, written.no_repair),
+        ];
+        let mut given: Vec<_> = all.into_iter().filter_map(|(check, bound)| Some((check, bound?))).collect();
+        let (Some((check, bound)), true) = (given.pop(), given.is_empty()) else {
+            let error = Diagnostic::error("an entry of `checks` is one check with what it demands");
+            self.find(place, error.help("write each as an entry of its own: `- pending-compactions: { max: 20 }`"));
+            return None;
+        };
+        let mut demand = Demand::of(check)?;
+        let (own, other) = match check {
+            Check::PendingCompactions => (bound.max, bound.min),
+            Check::DiskHeadroom => (bound.min, bound.max),
+            _ => (None, bound.min.or(bound.max)),
+        };
+        if other.is_some() {
+            let word = super::super::check_word(check);
+            let help = match check {
+                Check::PendingCompactions => "it takes `max`, so many tasks",
+                Check::DiskHeadroom => "it takes `min`, so many percent",
+                _ => "it knows only `severity`",
+            };
+            self.find(place, Diagnostic::error(format!("this bound has no effect on `{word}`")).help(help));
+        }
+        demand.bound = own.map_or(demand.bound, u64::from);
+        demand.severity = bound.severity.unwrap_or_default();
+        Some(demand)
+    }
+
     pub(super) fn order(&mut self, written: Vec<written::Name>) -> Order {
         let mut names = self.names("order", written);
         let seeds_last = names.iter().any(|name| name == SEEDS_LAST);

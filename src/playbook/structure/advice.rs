@@ -23,7 +23,7 @@ const NOT_YET: [(&str, &str); 9] = [
 ];
 
 /// Values of the language that this version does not do.
-const VALUES_NOT_YET: [&str; 4] = ["availability", "ask", "no-repair", "pending-compactions"];
+const VALUES_NOT_YET: [&str; 2] = ["availability", "ask"];
 
 /// A key that the language has and this version does not.
 pub fn not_yet(key: &str, definition: &str) -> Option<Diagnostic> {
@@ -114,13 +114,6 @@ pub fn empty_list(name: &str) -> &'static str {
 
 /// A value that is no word where one of a few words is wanted.
 pub fn wrong_word(node: &Node, words: &[&str], name: &str) -> Diagnostic {
-    if let Content::Map(entries) = &node.content
-        && name.contains("start") | name.contains("each-host")
-    {
-        let key = entries.first().map(|entry| entry.key.as_str()).unwrap_or_default();
-        let error = Diagnostic::error(format!("thresholds of a check, as of `{key}`, are not implemented yet"));
-        return error.help(format!("name a check alone: {}", suggest::listed(words.iter().copied())));
-    }
     Diagnostic::error(format!("{name} must be a word, not {}", form(node)))
         .help(format!("write one of {}", suggest::listed(words.iter().copied())))
 }

@@ -5,8 +5,10 @@ use crate::plan::drift;
 use crate::plan::model::{Plan, PlanFile, Step, Wave};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::duration;
-use crate::playbook::model::{ApproveScope, Check, DatacenterOrder, OnFailure, StepKind, Strategy, TakesDown, Then};
-use crate::playbook::waivable_word;
+use crate::playbook::model::{
+    ApproveScope, Check, DatacenterOrder, Demand, OnFailure, Severity, StepKind, Strategy, TakesDown, Then,
+};
+use crate::playbook::{check_word, waivable_word};
 use crate::topology::model::{Factor, Replication};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -358,14 +360,28 @@ pub fn checks(plan: &Plan) -> Option<String> {
         let name = |check: &Check| serde_json::to_value(check).ok().and_then(|name| name.as_str().map(String::from));
         checks.iter().filter_map(name).collect::<Vec<_>>().join(", ")
     };
+    let both = |checks: &[Check], demands: &[Demand]| {
+        let named = Some(named(checks)).filter(|names| !names.is_empty());
+        named.into_iter().chain(demands.iter().map(demand)).collect::<Vec<_>>().join(", ")
+    };
     let mut parts = Vec::new();
-    if !plan.checks_start.is_empty() {
-        parts.push(format!("at the start {}", named(&plan.checks_start)));
+    if !(plan.checks_start.is_empty() && plan.demands_start.is_empty()) {
+        parts.push(format!("at the start {}", both(&plan.checks_start, &plan.demands_start)));
     }
-    if !plan.checks_each_host.is_empty() {
-        parts.push(format!("round each host {}", named(&plan.checks_each_host)));
+    if !(plan.checks_each_host.is_empty() && plan.demands_each_host.is_empty()) {
+        parts.push(format!("round each host {}", both(&plan.checks_each_host, &plan.demands_each_host)));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn demand(demand: &Demand) -> String {
+    let bound = match demand.check {
+        Check::PendingCompactions => format!(" at most {}", demand.bound),
+        Check::DiskHeadroom => format!(" at least {} %", demand.bound),
+        _ => String::new(),
+    };
+    let only = if demand.severity == Severity::Warn { " (only said)" } else { "" };
+    format!("{}{bound}{only}", check_word(demand.check))
 }
 
 /// What the operator has taken upon himself.

@@ -67,6 +67,10 @@ Message type                      Dropped     50%      95%      99%       Max
 READ_RSP                          0           3311.0   17084.0  35425.0   42510.0  
 ";
 
+const HINTS: &str = "Host ID                              Address    Rack  DC  Status Total files Newest                  Oldest                 
+6b1a0e5c-8f5a-4d0a-9d5e-0b6d4d2c1a00 10.10.0.99 rack3 dc1 DOWN   1           2026-11-23 21:05:09,703 2026-11-23 21:05:09,703
+";
+
 const DRAINED_ALREADY: &str = "Unable to start native transport because the node was drained.";
 
 pub fn answer(question: &Question, command: &str) -> Result<Answer> {
@@ -81,8 +85,14 @@ pub fn answer(question: &Question, command: &str) -> Result<Answer> {
         "statushandoff" => Answer::text("Hinted handoff is running\n"),
         "getseeds" => seeds(question),
         "getmaxhintwindow" => Answer::text("Current max hint window: 10800000 ms\n"),
+        "listpendinghints" if world.has(question.machine, &Fate::HoldsHints) => Answer::text(HINTS),
         "listpendinghints" => Answer::text("This node does not have any pending hints\n"),
-        "compactionstats" => Answer::text(COMPACTIONS),
+        "compactionstats" => Answer::text(compactions(question)),
+        "tpstats" if world.has(question.machine, &Fate::Repairing) => Answer::text(STAGES.replacen(
+            "GossipStage",
+            "ValidationExecutor        1      2       9         0       0               \nGossipStage",
+            1,
+        )),
         "tpstats" => Answer::text(STAGES),
         "tablestats" => Answer::text("Total number of tables: 49\n----------------\n"),
         "enablebinary" if matches!(question.stage(), Stage::Drained | Stage::Draining) => {
@@ -131,6 +141,19 @@ fn seeds(question: &Question) -> Answer {
         true => "Seed node list does not contain any remote node IPs\n".to_owned(),
         false => format!("Current list of seed node IPs, excluding the current node's IP: {}\n", seeds.join(" ")),
     })
+}
+
+fn compactions(question: &Question) -> String {
+    let waiting = question.world.wrong(question.machine).find_map(|fate| match fate {
+        Fate::PendingCompactions(tasks) => Some(*tasks),
+        _ => None,
+    });
+    let tasks = waiting.unwrap_or(0);
+    COMPACTIONS.replacen(
+        "pending tasks                    0 ",
+        &format!("pending tasks                    {tasks} "),
+        1,
+    )
 }
 
 fn info(question: &Question) -> Answer {

@@ -5,6 +5,7 @@ use super::say;
 use crate::sandbox::cluster::Machine;
 use crate::sandbox::dispatch::Invocation;
 use crate::sandbox::draw;
+use crate::sandbox::fault::Fate;
 use crate::sandbox::world::World;
 use anyhow::Result;
 
@@ -13,6 +14,7 @@ pub fn run(call: &Invocation) -> Result<u8> {
     let Some(machine) = call.machine(&world) else { return call.real() };
     let answer = match call.tool.as_str() {
         "cat" => cat(&world, &machine, &call.args)?,
+        "df" => df(&world, &machine, &call.args),
         "hostname" => hostname(&machine, &call.args),
         _ => Some(uptime(&world, &machine, &call.args)?),
     };
@@ -51,6 +53,15 @@ fn cat(world: &World, machine: &Machine, files: &[String]) -> Result<Option<Stri
         }
     }
     Ok((!files.is_empty()).then_some(text))
+}
+
+/// `df -P DIR`; anything else is the real one's.
+fn df(world: &World, machine: &Machine, args: &[String]) -> Option<String> {
+    let [option, dir] = args else { return None };
+    let used = world.wrong(machine).find_map(|fate| if let Fate::DiskUsed(used) = fate { Some(*used) } else { None });
+    let used = used.unwrap_or(37);
+    let row = format!("/dev/vdb           1000000 {} {} {used}% {dir}\n", used * 10_000, (100 - used) * 10_000);
+    (option == "-P").then(|| format!("Filesystem     1024-blocks    Used Available Capacity Mounted on\n{row}"))
 }
 
 fn hostname(machine: &Machine, args: &[String]) -> Option<String> {

@@ -6,7 +6,12 @@ release=$(cat /etc/cassandra/release)
 conf=${CASSANDRA_CONF:-/etc/cassandra} data=${CASSANDRA_DATA:-/var/lib/cassandra} run=${CASSANDRA_RUN:-/run/cassandra}
 home=/opt/cassandra/$release
 . /etc/cassandra/heap
-exec "$(cat /etc/cassandra/java)" @/etc/cassandra/java17.options -Xms"$HEAP" -Xmx"$HEAP" -XX:MaxDirectMemorySize=128M -XX:+ExitOnOutOfMemoryError \
+# Servers of Cassandra 4 want Java 11; their nodetool runs on 17.
+case $release in
+4.*) java=/opt/cassandra/java11/bin/java options=java11.options ;;
+*) java=$(cat /etc/cassandra/java) options=java17.options ;;
+esac
+exec "$java" @/etc/cassandra/$options -Xms"$HEAP" -Xmx"$HEAP" -XX:MaxDirectMemorySize=128M -XX:+ExitOnOutOfMemoryError \
   -Xshare:auto $(test -s "$home/server.jsa" && echo "-XX:SharedArchiveFile=$home/server.jsa -XX:+UnlockDiagnosticVMOptions -XX:+AllowArchivingWithJavaAgent") $SERVER_EXTRA \
   -javaagent:"$(echo "$home"/lib/jamm-*.jar)" -cp "$(cat "$home/classpath")" \
   -Dcassandra.config=file://$conf/cassandra.yaml -Dcassandra-rackdc.properties=file://$conf/cassandra-rackdc.properties \

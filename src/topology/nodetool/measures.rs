@@ -1,0 +1,101 @@
+//! One number each of `compactionstats`, `tpstats`, `listpendinghints`, and of `df -P`.
+
+use super::parse_error::{ParseError, end, whole_lines};
+
+const COMPACTIONS: &str = "compactionstats";
+const POOLS: &str = "tpstats";
+const HINTS: &str = "listpendinghints";
+const DISK: &str = "df -P";
+const NO_HINTS: &str = "This node does not have any pending hints";
+
+/// Compactions that wait: `pending tasks: 3` (up to 4.1), `pending tasks      3` in a table (5.0).
+pub fn parse_pending_compactions(text: &str) -> Result<u64, ParseError> {
+    let lines = whole_lines(COMPACTIONS, text)?;
+    let line = lines.iter().find(|line| line.text.starts_with("pending tasks"));
+    let line = line.ok_or_else(|| end(COMPACTIONS, &lines).error("`pending tasks` is missing"))?;
+    let value = line.text["pending tasks".len()..].trim_start_matches(':').trim();
+    value.parse().map_err(|_| line.error(format!("`{value}` is no number of tasks")))
+}
+
+/// Tasks of repairs, active and pending: of the pools that validate (`ValidationExecutor`), coordinate
+/// (`AntiEntropyStage`) and work for one repair (`Repair…`). Pools are listed once they were used.
+pub fn parse_repair_tasks(text: &str) -> Result<u64, ParseError> {
+    let lines = whole_lines(POOLS, text)?;
+    let header = lines.first().filter(|line| line.text.starts_with("Pool Name"));
+    if header.is_none() {
+        return Err(lines[0].error("expected `Pool Name`"));
+    }
+    let mut tasks = 0;
+    for line in lines.iter().skip(1).take_while(|line| !line.blank()) {
+        let words: Vec<&str> = line.text.split_whitespace().collect();
+        let [name, active, pending, ..] = words[..] else {
+            return Err(line.error("expected a pool with its numbers"));
+        };
+        let repairs = name == "AntiEntropyStage" || name == "ValidationExecutor" || name.starts_with("Repair");
+        for number in [active, pending].into_iter().filter(|_| repairs) {
+            tasks += number.parse::<u64>().map_err(|_| line.error(format!("`{number}` is no number of tasks")))?;
+        }
+    }
+    Ok(tasks)
+}
+
+/// Nodes for which there are hints in closed files. None is necessary, not sufficient, for all having been delivered.
+pub fn parse_pending_hints(text: &str) -> Result<u64, ParseError> {
+    let lines = whole_lines(HINTS, text)?;
+    if lines[0].text.trim_end() == NO_HINTS {
+        return Ok(0);
+    }
+    if !lines[0].text.starts_with("Host ID") {
+        return Err(lines[0].error("expected a table of hosts, or the sentence that there are no hints"));
+    }
+    Ok(lines.iter().skip(1).filter(|line| !line.blank()).count() as u64)
+}
+
+/// Percent that are free: what the column `Capacity` leaves of a hundred.
+pub fn parse_disk_free(text: &str) -> Result<u64, ParseError> {
+    let lines = whole_lines(DISK, text)?;
+    let last = end(DISK, &lines);
+    let row = lines.iter().skip(1).find(|line| !line.blank()).ok_or_else(|| last.error("there is no file system"))?;
+    let used = row.text.split_whitespace().nth(4).and_then(|word| word.strip_suffix('%')?.parse::<u64>().ok());
+    let used = used.filter(|used| *used <= 100).ok_or_else(|| row.error("expected its use in percent"))?;
+    Ok(100 - used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn captured(path: &str) -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/nodetool");
+        std::fs::read_to_string(root.join(path)).unwrap()
+    }
+
+    #[test]
+    fn what_real_nodes_printed_is_read() {
+        for release in ["4.1.10", "5.0.5"] {
+            let of = |command: &str| captured(&format!("{release}/all-up/h2/{command}.out"));
+            assert_eq!(parse_pending_compactions(&of("compactionstats")), Ok(0), "{release}");
+            assert_eq!(parse_repair_tasks(&of("tpstats")), Ok(0), "{release}");
+            assert_eq!(parse_pending_hints(&of("listpendinghints")), Ok(0), "{release}");
+        }
+        assert_eq!(parse_pending_hints(&captured("5.0.5/hints-after-return/h1/listpendinghints.out")), Ok(1));
+    }
+
+    #[test]
+    fn numbers_are_read_and_anything_else_is_not_taken_for_none() {
+        assert_eq!(parse_pending_compactions("pending tasks: 12\n- orders.load: 12\n\n"), Ok(12));
+        assert!(parse_pending_compactions("nothing of that\n").is_err());
+        assert!(parse_pending_compactions("pending tasks: many\n").is_err());
+        let pools = "Pool Name   Active Pending Completed Blocked All time blocked\n";
+        let busy = "ValidationExecutor 1 2 0 0 0\nRepair#1 1 0 0 0 0\nReadStage 9 9 9 0 0\n";
+        assert_eq!(parse_repair_tasks(&format!("{pools}{busy}\nLatencies\n")), Ok(4));
+        assert!(parse_repair_tasks(&format!("{pools}ValidationExecutor x 0 0 0 0\n")).is_err());
+        assert!(parse_repair_tasks("error\n").is_err());
+        assert!(parse_pending_hints("nodetool: Found unexpected parameters: [listpendinghints]\n").is_err());
+        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n";
+        assert_eq!(parse_disk_free(&format!("{df}/dev/sda1 100 70 30 70% /var/lib\n")), Ok(30));
+        assert!(parse_disk_free(df).is_err());
+        assert!(parse_disk_free(&format!("{df}/dev/sda1 100 70 30 - /\n")).is_err());
+    }
+}
