@@ -6,6 +6,7 @@ use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, Stop, What};
 use crate::job::model::{HostState, Job, Phase, SetupState, Stage};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::StepKind;
+use crate::report::accepted;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use std::collections::BTreeMap;
 
@@ -20,7 +21,15 @@ struct Told {
     steps: BTreeMap<usize, Ms>,
     started: Option<Ms>,
     retries: u32,
+    /// Since when it is out of service: from its first disruptive step to the gate that holds.
+    out_since: Option<Ms>,
+    /// So long it was out of service, added up.
+    out: Ms,
+    warnings: Vec<String>,
 }
+
+/// Cassandra's default `max_hint_window`: who is away for longer misses writes that nobody kept for it.
+const HINT_WINDOW_MS: Ms = 3 * 3_600_000;
 
 /// What is known of a run beside its journal.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +50,11 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
     let mut text = table(plan, job, &told, about).trim_fmt();
     text.push('\n');
     text += &counts(job, events, about);
+    text += &long_away(plan, &told, events.last().map_or(0, |event| event.at));
+    for (host, told) in told.iter().enumerate() {
+        told.warnings.iter().for_each(|warning| text += &format!("{}: warning: {warning}\n", address(plan, host)));
+    }
+    accepted(plan).iter().for_each(|line| text += &format!("{line}\n"));
     for (host, state) in job.hosts.iter().enumerate() {
         text += &trouble(plan, host, state, about);
     }
@@ -61,6 +75,21 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
     text + &next(plan, job, about)
 }
 
+/// Hosts that were away for longer than hints are kept, over every attempt of this run.
+fn long_away(plan: &Plan, told: &[Told], last: Ms) -> String {
+    let out = |told: &Told| told.out + told.out_since.map_or(0, |since| last.saturating_sub(since));
+    let long = told.iter().enumerate().filter(|(_, told)| out(told) > HINT_WINDOW_MS);
+    let line = |(host, told): (TargetIx, &Told)| {
+        format!(
+            "{} was out of service for {}, longer than {} (Cassandra's default max_hint_window): repair it\n",
+            address(plan, host),
+            duration(out(told)),
+            duration(HINT_WINDOW_MS)
+        )
+    };
+    long.map(line).collect()
+}
+
 fn told(plan: &Plan, events: &[Event]) -> Vec<Told> {
     let mut told = vec![Told::default(); plan.hosts.len()];
     let mut opened = 0;
@@ -71,14 +100,20 @@ fn told(plan: &Plan, events: &[Event]) -> Vec<Told> {
                 opened += 1;
                 (host.order, host.opened, host.ended) = (Some(opened), Some(event.at), None);
             }
-            What::Host {
-                event: HostEvent::Baseline(_) | HostEvent::Settling | HostEvent::Back | HostEvent::Warned { .. },
-                ..
-            } => {}
+            What::Host { event: HostEvent::Warned { because }, .. } => host.warnings.push(because.clone()),
+            What::Host { event: HostEvent::Back, .. } => host.back(event.at),
+            What::Host { event: HostEvent::Baseline(_) | HostEvent::Settling, .. } => {}
             What::Host { .. } => host.ended = Some(event.at),
             What::Step { step, event: what, .. } => {
                 let looks = plan.steps.get(*step).is_some_and(|step| step.kind.looks());
                 host.step(*step, what, event.at, looks);
+                match (plan.steps.get(*step), what) {
+                    (Some(step), StepEvent::Started { .. }) if step.disruptive() => {
+                        host.out_since.get_or_insert(event.at);
+                    }
+                    (Some(step), StepEvent::Passed { .. }) if step.kind == StepKind::WaitUp => host.back(event.at),
+                    _ => {}
+                }
             }
             What::Run(_) | What::Setup { .. } => {}
         }
@@ -94,6 +129,11 @@ fn host_of(what: &What) -> Option<TargetIx> {
 }
 
 impl Told {
+    fn back(&mut self, at: Ms) {
+        let since = self.out_since.take().unwrap_or(at);
+        self.out += at.saturating_sub(since);
+    }
+
     fn step(&mut self, step: usize, event: &StepEvent, at: Ms, looks: bool) {
         match event {
             StepEvent::Started { attempt } => {
@@ -267,4 +307,34 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
         _ => outcome_words(outcome),
     };
     format!("{ended}; next: {}\n", commands.join("\n      or: "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::samples::six_hosts;
+
+    #[test]
+    fn time_out_of_service_is_added_up_over_attempts_against_the_hint_window() {
+        let plan = six_hosts();
+        let gate = plan.steps.iter().position(|step| step.kind == StepKind::WaitUp).unwrap();
+        let hour = 3_600_000;
+        let step = |at: Ms, host, step, event| Event { at, what: What::Step { host, step, event } };
+        let started = || StepEvent::Started { attempt: 1 };
+        let passed = || StepEvent::Passed { attempt: 1, proof: String::new() };
+        let events = [
+            // two hours, and once more two hours; another host is away for one
+            step(0, 0, 0, started()),
+            step(2 * hour, 0, gate, passed()),
+            step(3 * hour, 0, 0, started()),
+            step(4 * hour, 1, 0, started()),
+            step(5 * hour, 0, gate, passed()),
+        ];
+        let said = long_away(&plan, &told(&plan, &events), 5 * hour);
+        assert!(said.starts_with("10.77.0.11 was out of service for 4h"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        // nobody has seen it back
+        let said = long_away(&plan, &told(&plan, &events), 9 * hour);
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
 }

@@ -5,4 +5,4 @@
 pub mod plain;
 pub mod plan;
 
-pub use plan::{plan_json, plan_markdown, plan_text};
+pub use plan::{accepted, plan_json, plan_markdown, plan_text};

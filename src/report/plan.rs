@@ -9,6 +9,7 @@ mod text;
 use crate::plan::file;
 use crate::plan::model::PlanFile;
 
+pub use facts::accepted;
 pub use markdown::plan_markdown;
 pub use text::plan_text;
 
