@@ -94,6 +94,18 @@ impl Failure {
         line.map(|line| shown(line.trim(), 300))
     }
 
+    /// The same of a command that asks no node.
+    pub fn own_command(&self) -> String {
+        let ended = match &self.reason {
+            Reason::Exit(status) => format!("exit status {status}"),
+            Reason::Signal(signal) => format!("it was ended by signal {signal}"),
+            Reason::TimedOut(after) => format!("no answer within {} s", after.as_secs_f32()),
+            Reason::NotStarted(why) => why.clone(),
+            _ => "its output is too long, or no text".to_owned(),
+        };
+        self.last_line().map_or(ended.clone(), |line| format!("{ended}: `{line}`"))
+    }
+
     /// Did the question reach Cassandra's own tool, which says that it is not up yet?
     pub fn starting(&self) -> bool {
         self.says("Server is not initialized yet") || self.says("Has this node finished starting up")

@@ -60,13 +60,22 @@ pub struct Asker {
     deadline: Duration,
     /// The unit that runs Cassandra.
     service: String,
+    /// Name and words of the playbook's gates.
+    gates: Vec<(String, Vec<String>)>,
 }
 
 impl Asker {
     /// `env` is set over this process's own environment (the sandbox's `PATH`).
     pub fn new(nodes: Vec<NodeWords>, env: BTreeMap<String, String>) -> Self {
         let nodes = nodes.into_iter().map(|words| (words, Mutex::new(()))).collect();
-        Asker { nodes, env, at_once: Arc::new(Semaphore::new(AT_ONCE)), deadline: DEADLINE, service: String::new() }
+        Asker {
+            nodes,
+            env,
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            deadline: DEADLINE,
+            service: String::new(),
+            gates: vec![],
+        }
     }
 
     /// Asks the nodes of a plan by their index.
@@ -76,7 +85,8 @@ impl Asker {
             ssh: node.ssh.clone(),
             nodetool: node.nodetool.clone(),
         });
-        Asker { service: plan.service.clone(), ..Asker::new(words.collect(), env) }
+        let gates = plan.gates.iter().map(|gate| (gate.name.clone(), gate.run.clone())).collect();
+        Asker { service: plan.service.clone(), gates, ..Asker::new(words.collect(), env) }
     }
 
     /// Another deadline than 30 s.
@@ -143,6 +153,7 @@ impl Asker {
             }
             Question::BootId => self.boot_id(node).await,
             Question::Unit => self.unit(node).await,
+            Question::Gate(gate) => self.gate(gate).await,
             Question::Measure(measure) => self.measure(node, measure).await,
             Question::Shape => self.shape(node).await,
         }
@@ -158,6 +169,21 @@ impl Asker {
             }
             Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
         }
+    }
+
+    /// A gate is a command of this machine: it takes no node's turn.
+    async fn gate(&self, gate: usize) -> Reply {
+        let asked = now();
+        let Some((name, words)) = self.gates.get(gate) else {
+            return Reply { answer: Answer::Unreadable("there is no such gate".into()), asked, at: now() };
+        };
+        let (what, words) = (words.join(" "), words.clone());
+        let call = Call { what, node: name.clone(), words, limit: LIMIT, deadline: self.deadline };
+        let answer = match Box::pin(call.run(&self.env)).await {
+            Ok(_) => Answer::Gate(None),
+            Err(failure) => Answer::Gate(Some(failure.own_command())),
+        };
+        Reply { answer, asked, at: now() }
     }
 
     async fn measure(&self, node: NodeIx, measure: Measure) -> Reply {

@@ -70,6 +70,7 @@ pub(super) fn stop_words(why: &Stop) -> String {
         Stop::Drift { differences } => {
             format!("the cluster is no longer the one of the plan: {}", differences.join("; "))
         }
+        Stop::Gate { name, because } => format!("gate `{name}` was closed for too long: {because}"),
         Stop::First { hosts: 1 } => "the canary is through".into(),
         Stop::First { hosts } => format!("the canary, {hosts} hosts, is through"),
         Stop::NotApproved { waited_ms } => format!("nobody approved within {}", super::duration(*waited_ms)),

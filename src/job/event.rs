@@ -82,6 +82,8 @@ pub enum Stop {
     Drift { differences: Vec<String> },
     /// A setup step failed.
     Setup { index: usize },
+    /// A gate was not answered well for too long.
+    Gate { name: String, because: String },
     /// The canary is through (`then: stop`).
     First { hosts: u32 },
     /// Nobody approved in time.
@@ -287,6 +289,8 @@ pub enum Question {
     Mode,
     /// `cat /proc/sys/kernel/random/boot_id` by `cluster.ssh`
     BootId,
+    /// A gate of the playbook; whoever is named as the node is not asked.
+    Gate(usize),
     /// One number of the node.
     Measure(Measure),
     /// `systemctl show` of the service by `cluster.ssh`: has its unit failed?

@@ -11,6 +11,8 @@ pub struct View {
     heard: BTreeMap<Asked, Heard>,
     asking: BTreeMap<Asked, Asking>,
     pub gates: BTreeMap<TargetIx, Gate>,
+    /// The playbook's gates, by their place.
+    pub brakes: BTreeMap<usize, super::brake::Answered>,
     /// Nodes that did not answer as observers, and when.
     silent: BTreeMap<NodeIx, Ms>,
     /// Tasks that were told to end.

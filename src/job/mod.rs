@@ -13,6 +13,7 @@ pub mod event;
 pub mod evidence;
 pub mod gate;
 pub mod heard;
+pub mod brake;
 mod measure;
 pub mod model;
 pub mod observe;

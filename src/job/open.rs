@@ -9,7 +9,7 @@ use super::model::{Job, Phase};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::Action;
-use super::{advance, approval};
+use super::{advance, approval, brake};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
@@ -67,6 +67,9 @@ pub(super) fn hosts(desk: &mut Desk) {
     }
     if !shape_known(desk) {
         return give_up_blocked(desk, vec![]);
+    }
+    if brake::holds(desk, desk.frame) {
+        return;
     }
     if approval::holds_the_others(desk.frame.plan, job) {
         return approval::others(desk);

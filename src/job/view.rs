@@ -17,6 +17,8 @@ pub enum Answer {
     /// `NORMAL`, `DRAINED`, …
     Mode(NetstatsView),
     BootId(String),
+    /// A gate: None, the cluster bears it well; else what was said.
+    Gate(Option<String>),
     /// Of a `Measure`.
     Number(u64),
     /// `active`, `activating`, `failed`, … as systemd says it.

@@ -6,7 +6,7 @@ use super::model::{Job, Phase, Stage};
 use super::open::Round;
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
-use super::{approval, gate};
+use super::{approval, brake, gate};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::StepKind;
 use std::collections::BTreeSet;
@@ -70,7 +70,9 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
 pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Waiting {
     let node = frame.plan.hosts[host].node;
     let mut asked = vec![];
+    let held = brake::why(frame.plan, view, now).map(|why| format!("this to change: {why}"));
     let what = match Round::new(frame, job).hold(host) {
+        _ if held.is_some() => held.unwrap_or_default(),
         Some(hold) => hold.awaited(frame, node),
         None => match takeout::judge(frame, job, view, node, now) {
             Takeout::Ready(..) => "nothing: it may open".into(),

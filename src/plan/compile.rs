@@ -7,11 +7,12 @@ mod nodes;
 mod steps;
 mod until;
 
-use super::model::{Datacenter, Plan, PlannedKeyspace, Setup, Source, Target, VERSION};
+use super::model::{Datacenter, Gate, Plan, PlannedKeyspace, Setup, Source, Target, VERSION};
 use super::protection::{self, Protection};
 use super::select::{self, Pick};
 use super::{order, warn};
 use crate::diagnostic::Diagnostic;
+use crate::playbook;
 use crate::playbook::model::{Check, Keyspaces, Playbook, Step, Strategy};
 use crate::playbook::template::{self, ClusterContext, Params};
 use crate::topology::model::{HostIx, Topology};
@@ -54,9 +55,11 @@ pub fn compile(
     let cluster = cluster_context(playbook, topology, params).map_err(|error| vec![error])?;
     let nodes = nodes::nodes(playbook, topology, &cluster, params);
     keep(nodes.as_ref().map(|_| ()).map_err(Clone::clone));
+    let gates = gates(playbook, &cluster, params);
+    keep(gates.as_ref().map(|_| ()).map_err(Clone::clone));
     let setup = setup(playbook, &cluster, params);
     keep(setup.as_ref().map(|_| ()).map_err(Clone::clone));
-    let (Ok(chosen), Ok(nodes), Ok(setup)) = (chosen, nodes, setup) else { return Err(errors) };
+    let (Ok(chosen), Ok(nodes), Ok(setup), Ok(gates)) = (chosen, nodes, setup, gates) else { return Err(errors) };
     let protection = Protection::of(topology, &playbook.cluster.keyspaces);
     let away = down::leave_out(playbook, topology, &protection, chosen)?;
     let datacenters = order::datacenters(topology, &away.chosen, &playbook.targets.datacenters);
@@ -106,6 +109,7 @@ pub fn compile(
         known_down_reason: playbook.known_down.as_ref().map(|known| known.reason.clone()),
         waived: playbook.waive.clone(),
         ignore_down: options.ignore_down,
+        gates,
         setup,
         steps: chain.steps,
         left_out: chain.left_out,
@@ -191,6 +195,19 @@ fn setup(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Resu
         }
     }
     if errors.is_empty() { Ok(setup) } else { Err(errors) }
+}
+
+fn gates(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Result<Vec<Gate>, Vec<Diagnostic>> {
+    let gate = |gate: &playbook::model::Gate| {
+        Ok(Gate {
+            name: gate.name.clone(),
+            run: template::render_setup(&gate.run, cluster, params)?,
+            poll_ms: milliseconds(gate.poll),
+            stable: gate.stable,
+            timeout_ms: milliseconds(gate.timeout),
+        })
+    };
+    playbook.gates.iter().map(gate).collect::<Result<_, Diagnostic>>().map_err(|error| vec![error])
 }
 
 /// An outage must be accepted by somebody, with a reason, also when only a guess says that there is one.

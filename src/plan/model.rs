@@ -81,6 +81,9 @@ pub struct Plan {
     /// Nodes that may be down at the start (`--ignore-down-nodes`): the check `all-up` is not made.
     pub ignore_down: bool,
 
+    /// Questions about the cluster's work: while one is not answered well, no host opens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
     pub setup: Vec<Setup>,
     /// The chain that every host goes through; steps whose `when` is false are left out.
     pub steps: Vec<Step>,
@@ -149,6 +152,17 @@ pub struct Datacenter {
 pub struct Setup {
     pub run: Vec<String>,
     pub undo: Option<Vec<String>>,
+    pub timeout_ms: u64,
+}
+
+/// A command that says by exit status 0 that the cluster bears it well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Gate {
+    pub name: String,
+    pub run: Vec<String>,
+    pub poll_ms: u64,
+    pub stable: u32,
     pub timeout_ms: u64,
 }
 

@@ -113,6 +113,7 @@ pub fn six_hosts() -> Plan {
         poll_ms: 5_000,
         checks_start: vec![Check::AllUp],
         checks_each_host: Vec::new(),
+        gates: vec![],
         demands_start: vec![],
         demands_each_host: vec![],
         known_down: Default::default(),

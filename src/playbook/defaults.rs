@@ -11,6 +11,11 @@ const MINUTE: u64 = 60;
 
 /// Between two polls.
 pub const POLL: Duration = Duration::from_secs(5);
+/// Between two askings of a gate.
+pub const GATE_POLL: Duration = Duration::from_secs(15);
+/// A gate that was bad for so long stops the run.
+pub const GATE_TIMEOUT: Duration = Duration::from_secs(30 * MINUTE);
+pub const GATE_STABLE: u32 = 3;
 /// Before a step that failed is tried again.
 pub const RETRY_DELAY: Duration = Duration::from_secs(10);
 /// Of a `setup` command.
@@ -38,6 +43,7 @@ pub fn playbook(name: &str) -> Playbook {
         order: Order::default(),
         known_down: None,
         waive: Vec::new(),
+        gates: Vec::new(),
         until: None,
         first: None,
         steps: Vec::new(),

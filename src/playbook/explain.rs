@@ -44,6 +44,16 @@ pub fn explain(playbook: &Playbook) -> String {
         out.key(4, "reason", &scalar(&waiver.reason));
         out.key(4, "expires", &quoted(&waiver.expires));
     }
+    if !playbook.gates.is_empty() {
+        out.line(0, "gates:");
+    }
+    for gate in &playbook.gates {
+        out.key(2, "- name", &scalar(&gate.name));
+        out.key(4, "run", &command_text(&gate.run));
+        out.key(4, "poll", &duration::print(gate.poll));
+        out.key(4, "stable", &gate.stable.to_string());
+        out.key(4, "timeout", &duration::print(gate.timeout));
+    }
     if !playbook.setup.is_empty() {
         out.line(0, "setup:");
         playbook.setup.iter().for_each(|step| setup(&mut out, step));

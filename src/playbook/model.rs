@@ -32,6 +32,7 @@ pub struct Playbook {
     /// Nodes that are down and known to be.
     pub known_down: Option<KnownDown>,
     pub waive: Vec<Waiver>,
+    pub gates: Vec<Gate>,
     pub setup: Vec<SetupStep>,
     /// What makes a host already done: it is passed over, with the reason.
     pub until: Option<Goal>,
@@ -62,6 +63,7 @@ impl Playbook {
             step.expect.iter_mut().for_each(Word::forget_place);
             commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()));
         }
+        commands.extend(self.gates.iter_mut().map(|gate| &mut gate.run));
         match &mut self.until {
             Some(Goal::Command(command)) => commands.push(command),
             Some(Goal::Release(word)) => word.forget_place(),
@@ -208,6 +210,18 @@ impl StepKind {
     pub fn looks(self) -> bool {
         matches!(self, StepKind::Verify | StepKind::Until)
     }
+}
+
+/// A question about the cluster's work that holds back every host while it is answered badly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gate {
+    pub name: String,
+    pub run: Command,
+    pub poll: Duration,
+    /// Good answers in a row after a bad one.
+    pub stable: u32,
+    /// The run stops when it was bad for so long.
+    pub timeout: Duration,
 }
 
 /// The order that a playbook asks for (`order`).

@@ -108,6 +108,7 @@ fn rolling_reboot(topology: &Topology) -> Plan {
         poll_ms: 1000,
         checks_start: vec![Check::AllUp],
         checks_each_host: vec![],
+        gates: vec![],
         demands_start: vec![],
         demands_each_host: vec![],
         known_down: Default::default(),

@@ -166,6 +166,12 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/demands-each-host/0/severity",
         "\"warn\"",
     ),
+    (
+        "gates",
+        "gates: [{ name: latency, run: 'p99 --max 50' }]\nsteps: [restart, wait-up]",
+        "/gates/0/run/0",
+        "\"p99\"",
+    ),
     ("order", "order: ['10.10.0.16']\nsteps: [restart, wait-up]", "/hosts/0/node", "5"),
     (
         "known-down",

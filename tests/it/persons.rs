@@ -217,3 +217,27 @@ fn a_number_beyond_its_bound_keeps_the_host_up_or_is_only_said() {
         expect(said(&format!("{check}: {{ severity: warn }}")), 0, &[&format!("warning: {check}: {words}"), "1 done"]);
     }
 }
+
+#[test]
+fn while_a_gate_is_closed_nobody_opens_and_after_a_time_the_run_stops() {
+    let desk = cluster();
+    let (open, log) = (desk.path("open"), desk.path("log").display().to_string());
+    let body = format!(
+        "gates: [{{ name: latency, run: 'ls {}', poll: 500ms, stable: 2, timeout: 5s }}]\nsteps: [{{ run: \"sh -c 'echo x >> {log}'\", takes-down: nothing }}]",
+        open.display()
+    );
+    let playbook = file(&desk, &body);
+    let words = ["gate `latency` was closed for too long: exit status 2: `ls: cannot access", "3 not begun"];
+    expect(desk.on_cluster(&["run", &playbook, "--yes"]), 4, &words);
+    let run = desk.start(&["resume", "last"]);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(!std::path::Path::new(&log).exists(), "nobody began");
+    std::fs::write(&open, "").unwrap();
+    let said: crate::sandbox::Said = run.wait_with_output().unwrap().into();
+    expect(said, 0, &["3 done"]);
+    let unknown = file(
+        &desk,
+        "gates: [{ name: latency, run: 'no-such-program', timeout: 2s, poll: 500ms }]\nsteps: [{ run: 'true', takes-down: nothing }]",
+    );
+    expect(desk.on_cluster(&["run", &unknown, "--yes"]), 4, &["there is no program `no-such-program`", "3 not begun"]);
+}

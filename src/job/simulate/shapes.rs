@@ -191,6 +191,7 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         poll_ms: 5_000,
         checks_start: vec![],
         checks_each_host: vec![],
+        gates: vec![],
         demands_start: vec![],
         demands_each_host: vec![],
         known_down: Default::default(),

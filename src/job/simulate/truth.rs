@@ -140,6 +140,7 @@ impl World {
                 topology: scene.topology.clone(),
                 schema_ids: BTreeSet::from(["s1".into()]),
             })),
+            Question::Gate(_) => Answer::Gate(None),
             Question::Measure(_) => Answer::Number(0),
             Question::BootId | Question::Unit => unreachable!("answered above"),
         }

@@ -6,6 +6,7 @@ use crate::playbook;
 pub fn check(plan: &Plan, found: &mut Vec<String>) {
     let mut names = vec![&plan.name, &plan.cluster, &plan.partitioner];
     names.extend(plan.keyspaces.keys());
+    names.extend(plan.gates.iter().map(|gate| &gate.name));
     names.extend(plan.steps.iter().map(|step| &step.name));
     for node in &plan.nodes {
         names.extend([&node.id, &node.datacenter, &node.rack, &node.release]);
@@ -22,6 +23,12 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         for (index, (step, words)) in plan.steps.iter().zip(&target.words).enumerate() {
             let place = format!("{} step {}", plan.nodes[target.node].address, index + 1);
             rendered(&place, step, words, found);
+        }
+    }
+    for gate in &plan.gates {
+        command("gate", &gate.run, found);
+        if gate.stable == 0 || gate.poll_ms == 0 || gate.timeout_ms == 0 {
+            found.push(format!("gate {:?} would be open without being asked", gate.name));
         }
     }
     for setup in &plan.setup {

@@ -123,7 +123,7 @@ impl Reading<'_> {
             let samples = &self.samples;
             let tried = match scope {
                 Scope::Ssh => template::render_ssh(command, &samples.params),
-                Scope::Setup => template::render_setup(command, &samples.cluster, &samples.params),
+                Scope::Setup | Scope::Gate => template::render_setup(command, &samples.cluster, &samples.params),
                 Scope::Nodetool | Scope::Step | Scope::When => samples.words(command),
             };
             self.findings.extend(tried.err());

@@ -15,6 +15,8 @@ pub enum Scope {
     Nodetool,
     /// `setup`: the cluster and the run, no host.
     Setup,
+    /// `gates`: the cluster; asked again and again, it knows no host and no run.
+    Gate,
     /// A step's command, probe or `env`.
     Step,
     /// `when`: only parameters; decided in the plan.
@@ -34,6 +36,7 @@ impl Scope {
             Scope::Ssh | Scope::When => &[],
             Scope::Nodetool => &NODETOOL,
             Scope::Setup => &SETUP,
+            Scope::Gate => &CLUSTER,
             Scope::Step => &STEP,
         }
     }
@@ -173,6 +176,7 @@ fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
             Scope::When => "`when` is decided in the plan, for all hosts at once: it reads only `params`",
             Scope::Ssh => "`cluster.ssh` is the same for every host: it reads only `params`",
             Scope::Setup => "`setup` runs once, not for a host: it reads `params`, `cluster` and `run`",
+            Scope::Gate => "a gate is asked about the whole cluster: it reads `params` and `cluster`",
             Scope::Nodetool => {
                 "`cluster.nodetool` asks what the cluster is: it reads only `params`, `host`, `cluster.ssh`, \
                  `cluster.service` and `args`; a gateway for each data centre belongs in ssh's own configuration"

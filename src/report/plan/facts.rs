@@ -348,6 +348,16 @@ pub fn limits(plan: &Plan) -> Vec<String> {
             }
         });
     }
+    for gate in &plan.gates {
+        limits.push(format!(
+            "gate {}: `{}` every {}; after a no {} in a row, for {} at most",
+            gate.name,
+            gate.run.join(" "),
+            time(gate.poll_ms),
+            count(gate.stable, "good answer", ""),
+            time(gate.timeout_ms)
+        ));
+    }
     if let Some(hosts) = plan.stop_after {
         limits.push(format!("stops after {}, can be resumed", count(hosts, "host", "")));
     }
