@@ -1,7 +1,7 @@
 //! What waits for a person: `approve` steps, and the hosts behind a canary.
 
 use super::decide::Desk;
-use super::event::{Approval, HostEvent, Ms, RunEvent, StepEvent, Stop};
+use super::event::{Approval, Event, HostEvent, Ms, RunEvent, StepEvent, Stop, What};
 use super::model::{HostState, Job, Phase, Stage, Work};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::{ApproveScope, StepKind, Then};
@@ -116,7 +116,9 @@ pub(super) fn wait(desk: &mut Desk, host: TargetIx, work: &Work) {
     } else {
         desk.host(host, HostEvent::Failed { step, because: format!("`approve`: {because}") });
     }
-    if late && desk.job.stopping.is_none() {
+    // several hosts may be late at the same moment
+    let stops = |event: &Event| matches!(event.what, What::Run(RunEvent::Stopping { .. }));
+    if late && desk.job.stopping.is_none() && !desk.decision.events.iter().any(stops) {
         let waited_ms = desk.frame.plan.steps[step].timeout_ms;
         desk.run(RunEvent::Stopping { why: Stop::NotApproved { waited_ms } });
     }

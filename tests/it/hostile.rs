@@ -5,6 +5,8 @@
 
 use rollbook::job::rules::Rules;
 use rollbook::job::simulate::{run, scene};
+use rollbook::plan::compile::{Options, compile};
+use serde_json::json;
 
 fn seeds() -> u64 {
     std::env::var("ROLLBOOK_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
@@ -21,6 +23,39 @@ fn no_promise_breaks_in_any_world() {
         hosts += scene.plan.hosts.len();
     }
     assert!(done * 2 > hosts, "a machine that does nothing is safe too: only {done} of {hosts} hosts were done");
+}
+
+/// The procedures that people have, in the same worlds: those that ship, and those of peers.
+#[test]
+fn no_promise_breaks_with_the_procedures_people_have() {
+    let given = |name: &str| match name {
+        "release" => json!("5.0.6"),
+        "sha256" => json!("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        _ => json!("/opt/what"),
+    };
+    let (mut done, mut hosts) = (0, 0);
+    for folder in ["playbooks", "tests/data/playbooks/peers"] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let (playbook, _) = rollbook::playbook::read(&std::fs::read(&path).unwrap()).unwrap();
+            let without = playbook
+                .params
+                .iter()
+                .map(|(name, param)| (name.clone(), param.default.clone().unwrap_or_else(|| given(name))));
+            let params = without.collect();
+            for seed in 0..(seeds() / 10).max(20) {
+                let mut scene = scene(seed, None);
+                // a cluster of one needs an outage accepted, and these playbooks accept none
+                let Ok(plan) = compile(&playbook, &scene.topology, &params, &Options::default()) else { continue };
+                scene.plan = plan;
+                let report = run(&scene, Rules::default());
+                assert_eq!(report.violations, [], "{} seed {seed}", path.display());
+                done += report.done;
+                hosts += scene.plan.hosts.len();
+            }
+        }
+    }
+    assert!(done * 3 > hosts && hosts > 500, "only {done} of {hosts} hosts were done");
 }
 
 #[test]

@@ -8,6 +8,11 @@ impl Dice {
         Dice(seed)
     }
 
+    /// Dice of their own, so that what they decide does not change what these decide.
+    pub fn aside(&self) -> Self {
+        Dice(self.0 ^ 0xD1B5_4A32_D192_ED03)
+    }
+
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

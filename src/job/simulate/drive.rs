@@ -43,7 +43,7 @@ enum Thing {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Change {
+pub(super) enum Change {
     Drain,
     /// The process ends; it said goodbye, or not.
     Leave {
@@ -90,17 +90,17 @@ pub fn run(scene: &Scene, rules: Rules) -> Report {
     }
 }
 
-struct Drive<'a> {
-    scene: &'a Scene,
+pub(super) struct Drive<'a> {
+    pub(super) scene: &'a Scene,
     frame: Frame<'a>,
-    checks: Checks<'a>,
+    pub(super) checks: Checks<'a>,
     job: Job,
     view: View,
-    world: World,
-    dice: Dice,
+    pub(super) world: World,
+    pub(super) dice: Dice,
     queue: BTreeMap<(Ms, u64), Thing>,
     number: u64,
-    now: Ms,
+    pub(super) now: Ms,
     events: Vec<Event>,
     /// Processes on the controller, with the end they will have, if they end by themselves.
     running: BTreeMap<Task, Option<(Ms, End)>>,
@@ -114,7 +114,7 @@ impl Drive<'_> {
         self.queue.insert((at.max(self.now), self.number), thing);
     }
 
-    fn change(&mut self, after: Ms, node: NodeIx, change: Change) {
+    pub(super) fn change(&mut self, after: Ms, node: NodeIx, change: Change) {
         self.put(self.now + after, Thing::Change { node, change });
     }
 
@@ -165,6 +165,7 @@ impl Drive<'_> {
         self.record(What::Run(RunEvent::Started { session, plan: String::new(), reason: None, by: "sim".into() }));
         self.adopt();
         self.interruption(session);
+        self.person();
         self.decide();
         while self.job.ended.is_none() {
             let Some(((at, _), thing)) = self.queue.pop_first() else {
@@ -216,6 +217,16 @@ impl Drive<'_> {
                 self.queue.insert((self.now, self.number), Thing::Input { session: self.job.session, input });
             }
         }
+    }
+
+    /// A person looks in now and then, and lets go on whatever waits.
+    fn person(&mut self) {
+        let plan = &self.scene.plan;
+        if plan.first.is_none() && plan.steps.iter().all(|step| step.kind != StepKind::Approve) {
+            return;
+        }
+        let told = || Input::Told(Told::Approve { by: "sim".into(), host: None });
+        (1..=96).for_each(|half_hour| self.input(self.now + half_hour * 1_800_000, told()));
     }
 
     fn interruption(&mut self, session: u32) {
@@ -333,6 +344,7 @@ impl Drive<'_> {
         let node = self.scene.plan.hosts[host].node;
         let kind = self.scene.plan.steps[step].kind;
         let disruptive = self.scene.plan.steps[step].disruptive();
+        let takes = self.scene.plan.steps[step].takes_down;
         self.checks.spawned(&self.world, &self.job, task, disruptive, self.now);
         self.input(self.now, Input::Spawned { task, pid: 1 });
         let hazards = self.scene.hazards;
@@ -352,90 +364,16 @@ impl Drive<'_> {
         } else if kind == StepKind::Reboot && self.dice.chance(700) {
             end = Some(End::Exit { status: 255 });
         }
+        if kind == StepKind::Until && end == Some(End::Exit { status: 0 }) && self.dice.chance(800) {
+            end = Some(End::Exit { status: 1 }); // there is work to do
+        }
         if acts {
-            self.effect(node, kind, took + late);
+            self.effect(node, (kind, takes), took + late);
         }
         let at = self.now + took;
         self.running.insert(task, end.clone().map(|end| (at, end)));
         if let Some(end) = end {
             self.input(at, Input::Ended { task, end });
         }
-    }
-
-    fn effect(&mut self, node: NodeIx, kind: StepKind, after: Ms) {
-        let never = self.dice.chance(self.scene.hazards.never_back);
-        let goodbye = self.dice.chance(700);
-        let kind = match kind {
-            // a command that nobody vouched for: reboots, restarts, or does nothing
-            StepKind::Run => *self.dice.pick(&[StepKind::Reboot, StepKind::Restart, StepKind::Run]),
-            other => other,
-        };
-        match kind {
-            StepKind::Drain => self.change(after, node, Change::Drain),
-            StepKind::Stop => {
-                self.world.nodes[node].pending += 1;
-                self.change(after, node, Change::Leave { goodbye, pending: true });
-            }
-            StepKind::Start | StepKind::Restart => {
-                self.world.nodes[node].pending += 1;
-                self.change(after, node, Change::Leave { goodbye, pending: true });
-                let serve = after + self.dice.between(5_000, 60_000);
-                if !never {
-                    self.change(serve, node, Change::Serve { ours: true });
-                }
-            }
-            StepKind::Reboot => {
-                self.world.nodes[node].pending += 1;
-                let gone = after + self.dice.between(0, 4_000);
-                self.change(gone, node, Change::Leave { goodbye, pending: true });
-                self.change(gone, node, Change::HostDown);
-                let up = gone + self.dice.between(2_000, 60_000);
-                self.change(up, node, Change::HostUp);
-                let serve = up + self.dice.between(3_000, 60_000);
-                if !never {
-                    self.change(serve, node, Change::Serve { ours: true });
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn happen(&mut self, ix: NodeIx, change: Change) {
-        let now = self.now;
-        let unseen = self.dice.chance(self.scene.hazards.command_lies);
-        let friend = self.dice.between(0, self.world.nodes.len() as u64 - 1) as usize;
-        let node = &mut self.world.nodes[ix];
-        match change {
-            Change::Drain if node.serving => {
-                (node.drained, node.left, node.said_goodbye) = (true, now, true);
-            }
-            Change::Drain => {}
-            Change::Leave { goodbye, pending } => {
-                node.pending -= u32::from(pending);
-                if node.serving && !node.drained {
-                    (node.left, node.said_goodbye) = (now, goodbye);
-                }
-                (node.serving, node.drained) = (false, false);
-            }
-            Change::HostDown => node.host_up = false,
-            Change::HostUp => {
-                node.host_up = true;
-                node.boot += 1;
-            }
-            Change::Serve { ours } => {
-                if !node.host_up {
-                    return;
-                }
-                if !node.serving {
-                    node.generation = (node.generation + 1).max(now / 1000);
-                    (node.started, node.joined) = (now, now);
-                    if ours && unseen {
-                        (node.unseen_until, node.friend) = (now + 1_800_000, friend);
-                    }
-                }
-                (node.serving, node.drained) = (true, false);
-            }
-        }
-        self.checks.changed(&self.world, ix, now);
     }
 }

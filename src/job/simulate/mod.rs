@@ -6,6 +6,7 @@
 mod check;
 mod dice;
 mod drive;
+mod effect;
 mod shapes;
 mod truth;
 

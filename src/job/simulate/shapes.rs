@@ -3,7 +3,9 @@
 use super::dice::Dice;
 use crate::plan::model::{Datacenter, Node, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION};
 use crate::plan::protection::{Protection, protects, racks_are_free};
-use crate::playbook::model::{DatacenterOrder, Keyspaces, OnFailure, StepKind, Strategy, TakesDown};
+use crate::playbook::model::{
+    ApproveScope, DatacenterOrder, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown, Then,
+};
 use crate::topology::model::{Factor, Host, Keyspace, Replication, Topology};
 use crate::topology::placement::replicas;
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,7 +186,7 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         datacenter_order: if dice.chance(500) { DatacenterOrder::Parallel } else { DatacenterOrder::Serial },
         max_hosts: Some(*dice.pick(&[1, 2, 3, 10, 100])),
         max_failures: *dice.pick(&[0, 0, 1, 3]),
-        first: None,
+        first: person(&mut dice.aside(), steps.as_slice()),
         stop_after: dice.chance(100).then(|| dice.between(1, 5) as u32),
         grace_ms: *dice.pick(&[0, 0, 20_000]),
         blocked_timeout_ms: 300_000,
@@ -205,6 +207,13 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         hosts: worked.into_iter().map(|node| Target { node, words: words.clone() }).collect(),
         warnings: vec![],
     }
+}
+
+/// Sometimes a canary, after which a person is asked or the run stops.
+fn person(dice: &mut Dice, steps: &[Step]) -> Option<First> {
+    let then = *dice.pick(&[Then::Ask, Then::Stop]);
+    let hosts = dice.between(1, 3) as u32;
+    (dice.chance(200) && !steps.is_empty()).then_some(First { hosts, then })
 }
 
 fn setup(mut dice: Dice) -> Vec<Setup> {
@@ -248,7 +257,24 @@ fn chain(dice: &mut Dice) -> Vec<Step> {
         3 => &[Drain, Stop, Start, WaitUp],
         _ => &[Drain, Stop, Reboot, WaitUp],
     };
-    kinds.iter().map(|kind| step(*kind)).collect()
+    let mut steps: Vec<Step> = kinds.iter().map(|kind| step(*kind)).collect();
+    let mut aside = dice.aside();
+    if aside.chance(200) {
+        steps.push(step(StepKind::Verify));
+    }
+    if aside.chance(150) {
+        let scope = *aside.pick(&[ApproveScope::Host, ApproveScope::Rest]);
+        steps.insert(0, Step { scope: Some(scope), ..step(StepKind::Approve) });
+    }
+    if aside.chance(150) {
+        steps.insert(0, step(StepKind::Until));
+    }
+    for step in steps.iter_mut().filter(|step| matches!(step.kind, StepKind::Drain | StepKind::Stop | StepKind::Start))
+    {
+        let retries = Retries { times: 2, delay_ms: 5_000, backoff: 2 };
+        step.retries = aside.chance(200).then_some(retries);
+    }
+    steps
 }
 
 fn step(kind: StepKind) -> Step {

@@ -7,6 +7,17 @@ rollbook=${ROLLBOOK_BIN:-$LAB_BIN/../../target/release/rollbook}
 points=$NET.11,$NET.12,$NET.13,$NET.14,$NET.15,$NET.16
 in_lab() { "$LAB_BIN/exec" "$@" </dev/null; }
 
+# The keyspace under load, and its ring as a node that has heard of it tells it.
+orders() {
+  local i
+  in_lab "$programs/cql-load" "$points" --schema-only --out /dev/null
+  for ((i = 0; i < 30; i++)); do
+    if in_lab ssh h1 nodetool describering orders >"$RESULTS/ring" 2>/dev/null; then return 0; fi
+    sleep 1
+  done
+  die "h1 does not know the keyspace orders"
+}
+
 # check WORDS… with a status before it: check STATUS "what must hold" "what was seen"
 failures=0
 check() {
