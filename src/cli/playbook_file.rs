@@ -41,14 +41,40 @@ pub fn load(context: &Context, path: &Path) -> anyhow::Result<Loaded> {
 pub fn of_bytes(context: &Context, path: &Path, bytes: &[u8]) -> anyhow::Result<Loaded> {
     let name = path.display().to_string();
     let text = String::from_utf8_lossy(bytes).into_owned();
-    let (playbook, warnings) = playbook::read(bytes).map_err(|findings| {
+    let (mut playbook, warnings) = playbook::read(bytes).map_err(|findings| {
         print(context, &findings, &name, &text);
         Said(Exit::BadFile)
     })?;
     if !context.quiet {
         print(context, &warnings, &name, &text);
     }
+    if let Err(finding) = names_of_hosts(path, &mut playbook) {
+        print(context, &[finding], &name, &text);
+        return Err(Said(Exit::BadFile).into());
+    }
     Ok(Loaded { playbook, source: Source { path: plain(path), sha256: sha256(bytes) }, text })
+}
+
+/// Reads the file that `cluster.hosts` names, beside the playbook.
+///
+/// # Errors
+/// When it cannot be read, or says what could reach the wrong host.
+pub fn names_of_hosts(playbook_file: &Path, playbook: &mut Playbook) -> Result<(), Diagnostic> {
+    let Some(named) = &playbook.cluster.hosts_file else { return Ok(()) };
+    let path = playbook_file.parent().unwrap_or(Path::new("")).join(named);
+    let read = bytes(&path).map_err(|error| error.to_string());
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| format!("`{}` is no text", path.display())));
+    let hosts = text.and_then(|text| playbook::read_hosts(&text).map_err(|why| format!("`{}`: {why}", path.display())));
+    match hosts {
+        Ok(hosts) => playbook.cluster.hosts = hosts,
+        Err(why) => {
+            let mut error =
+                Diagnostic::error(why).help("it lies beside the playbook and has a line `ADDRESS: NAME` for each node");
+            error.span = playbook.span("cluster.hosts");
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// One spelling for one file, for the plan's hash has it in it: from here where it lies below, without `./`.

@@ -35,16 +35,18 @@ impl AccessWords {
         let cluster = ClusterContext { name: String::new(), ssh: ssh.clone(), service: access.service.clone() };
         let nodetool = access.nodetool.clone();
         let params = params.clone();
+        let access = access.clone();
         Ok(AccessWords::new(move |address| {
+            let name = access.ssh_name(address);
             let host = HostContext {
                 address: address.to_owned(),
-                ssh: address.to_owned(),
-                name: address.to_owned(),
+                ssh: name.clone(),
+                name: name.clone(),
                 ..HostContext::default()
             };
             let nodetool = render_command(&nodetool, &host, &cluster, &params)?;
             let mut words = ssh.clone();
-            words.push(address.to_owned());
+            words.push(name);
             Ok(NodeWords { name: address.to_owned(), ssh: words, nodetool })
         }))
     }
@@ -67,6 +69,7 @@ mod tests {
             service: "cassandra".into(),
             keyspaces: Keyspaces::Data,
             seeds: Vec::new(),
+            ..crate::playbook::defaults::access()
         };
         AccessWords::of(&access, &Params::new())?.words(address)
     }

@@ -59,6 +59,8 @@ pub fn access() -> Access {
         service: SERVICE.to_owned(),
         keyspaces: Keyspaces::Data,
         seeds: Vec::new(),
+        hosts_file: None,
+        hosts: BTreeMap::new(),
     }
 }
 

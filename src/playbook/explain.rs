@@ -123,6 +123,7 @@ fn cluster(out: &mut Lines, playbook: &Playbook) {
         Keyspaces::All => out.key(2, "keyspaces", "all"),
         Keyspaces::Only(names) => out.list(2, "keyspaces", names),
     }
+    out.option(2, "hosts", access.hosts_file.as_deref().map(scalar));
     out.list(2, "seeds", &access.seeds);
 }
 

@@ -14,11 +14,13 @@ pub mod template;
 mod chain;
 mod document;
 mod explain;
+mod hosts_file;
 mod meaning;
 mod structure;
 mod written;
 
 pub use explain::{check_word, explain, waivable_word};
+pub use hosts_file::read_hosts;
 pub use params::{bind_params, eval_when};
 
 use crate::diagnostic::{Diagnostic, Severity, Span};

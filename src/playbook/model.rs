@@ -113,6 +113,17 @@ pub struct Access {
     pub service: String,
     pub keyspaces: Keyspaces,
     pub seeds: Vec<String>,
+    /// A file beside the playbook that says by which name ssh knows an address.
+    pub hosts_file: Option<String>,
+    /// What stands in it: address → name. Filled in by whoever reads files.
+    pub hosts: BTreeMap<String, String>,
+}
+
+impl Access {
+    /// The name by which ssh knows an address, or a seed as written.
+    pub fn ssh_name(&self, address: &str) -> String {
+        self.hosts.get(address).map_or(address, String::as_str).to_owned()
+    }
 }
 
 /// Which keyspaces protect hosts from each other (semantics.md §3).

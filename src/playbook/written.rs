@@ -119,6 +119,8 @@ pub struct Cluster {
     pub service: Option<Name>,
     /// Which keyspaces protect hosts from each other: data (default), all, or a list.
     pub keyspaces: Option<Keyspaces>,
+    /// A file beside the playbook, `ADDRESS: NAME` a line: by which name ssh knows a node whose address it cannot use.
+    pub hosts: Option<Text>,
     /// Where discovery begins; alternatives. `--seed-host` goes before them.
     #[serde(default)]
     #[schemars(length(min = 1))]

@@ -241,3 +241,24 @@ fn while_a_gate_is_closed_nobody_opens_and_after_a_time_the_run_stops() {
     );
     expect(desk.on_cluster(&["run", &unknown, "--yes"]), 4, &["there is no program `no-such-program`", "3 not begun"]);
 }
+
+#[test]
+fn a_file_says_by_which_name_ssh_knows_an_address() {
+    let desk = cluster();
+    let playbook = file(
+        &desk,
+        "cluster: { hosts: names.yaml }\nsteps: [{ run: '{{ cluster.ssh }} {{ host }} hostname', takes-down: nothing }]",
+    );
+    let said = desk.on_cluster(&["run", &playbook, "--yes"]);
+    expect(said, 65, &["names.yaml` cannot be read", "cluster: { hosts: names.yaml }", "ADDRESS: NAME"]);
+    desk.file("names.yaml", "10.10.0.11: h1\n10.10.0.12: h2\n");
+    expect(desk.rollbook(&["check", &playbook]), 0, &["sound"]);
+    expect(desk.on_cluster(&["run", &playbook, "--yes"]), 0, &["3 done"]);
+    // discovery and the step went by the names, where there are any
+    let calls = std::fs::read_to_string(desk.lab().sandbox.dir().join("calls.log")).unwrap();
+    assert!(calls.contains(" h2 hostname"), "{calls}");
+    assert!(calls.contains(" 10.10.0.13 hostname"), "{calls}");
+    assert!(!calls.contains(" 10.10.0.12 hostname"), "{calls}");
+    desk.file("names.yaml", "10.10.0.11: h1\n10.10.0.12: h1\n");
+    expect(desk.rollbook(&["check", &playbook]), 65, &["`h1` stands for both 10.10.0.11 and 10.10.0.12"]);
+}

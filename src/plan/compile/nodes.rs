@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::plan::model::Node;
-use crate::playbook::model::Playbook;
+use crate::playbook::model::{Access, Playbook};
 use crate::playbook::template::{self, ClusterContext, HostContext, Params};
 use crate::topology::model::{Host, Topology};
 use std::collections::BTreeSet;
@@ -57,11 +57,12 @@ fn names(topology: &Topology) -> Vec<(String, &String)> {
     names
 }
 
-pub fn host_context(host: &Host) -> HostContext {
+pub fn host_context(access: &Access, host: &Host) -> HostContext {
     let address = host.address.to_string();
+    let name = access.ssh_name(&address);
     HostContext {
-        ssh: address.clone(),
-        name: address.clone(),
+        ssh: name.clone(),
+        name,
         address,
         id: host.id.clone(),
         datacenter: host.datacenter.clone(),
@@ -80,7 +81,7 @@ pub fn nodes(
     params: &Params,
 ) -> Result<Vec<Node>, Vec<Diagnostic>> {
     let node = |host: &Host| {
-        let context = host_context(host);
+        let context = host_context(&playbook.cluster, host);
         let nodetool = template::render_command(&playbook.cluster.nodetool, &context, cluster, params)?;
         if !nodetool.iter().any(|word| word == "‹args›") {
             let message = "`cluster.nodetool` has no place for the words of a question";

@@ -40,7 +40,8 @@ pub fn chain(
     if taken.is_empty() && errors.is_empty() {
         errors.push(Diagnostic::error("no step is left to do: every `when` is false"));
     }
-    let hosts: Vec<HostContext> = order.iter().map(|host| host_context(&topology.hosts[*host])).collect();
+    let hosts: Vec<HostContext> =
+        order.iter().map(|host| host_context(&playbook.cluster, &topology.hosts[*host])).collect();
     let (mut steps, mut spans, mut columns) = (Vec::new(), Vec::new(), Vec::new());
     for step in &taken {
         let rendered: Result<Vec<Rendered>, Diagnostic> =

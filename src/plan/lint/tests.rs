@@ -44,7 +44,16 @@ fn nodes_and_order() {
     broken("are not the hosts of the cluster", |plan| plan.nodes[5].address = "10.77.0.99".parse().unwrap());
     broken("not sorted by data centre", |plan| plan.nodes.swap(0, 1));
     broken("worked on twice", |plan| plan.hosts[1].node = 0);
-    broken("out of order", |plan| plan.hosts.swap(0, 1));
+    broken("out of order", |plan| {
+        // a second data centre, whose only host comes first
+        let node = plan.hosts.last().unwrap().node;
+        plan.nodes[node].datacenter = "dc2".into();
+        plan.datacenters.insert(
+            1,
+            crate::plan::model::Datacenter { name: "dc2".into(), rack_by_rack: false, racks: vec!["rack3".into()] },
+        );
+        plan.hosts.rotate_right(1);
+    });
     broken("not in the order", |plan| drop(plan.datacenters[0].racks.remove(2)));
     broken("has no host to work on", |plan| plan.datacenters[0].racks.push("rack9".into()));
     broken("has 3 steps of 4", |plan| drop(plan.hosts[0].words.pop()));

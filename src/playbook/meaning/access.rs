@@ -25,6 +25,7 @@ impl Reading<'_> {
             Some(written::Keyspaces::Word(written::KeyspacesWord::All)) => Keyspaces::All,
             Some(written::Keyspaces::Only(names)) => Keyspaces::Only(self.safe_names("cluster.keyspaces", names)),
         };
+        access.hosts_file = written.hosts.map(|hosts| hosts.0);
         access.seeds = self.safe_names("cluster.seeds", written.seeds);
         access
     }

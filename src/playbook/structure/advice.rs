@@ -10,7 +10,7 @@ pub const SHORTEST: &str =
     "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
 
 /// Keys of the language that this version does not do; the definition where they would stand, empty: anywhere.
-const NOT_YET: [(&str, &str); 9] = [
+const NOT_YET: [(&str, &str); 8] = [
     ("phases", ""),
     ("availability", ""),
     ("lock", ""),
@@ -18,7 +18,6 @@ const NOT_YET: [(&str, &str); 9] = [
     ("on-timeout", ""),
     ("ask", ""),
     ("undo", "StepMap"),
-    ("hosts", "Cluster"),
     ("script", "Setup"),
 ];
 
@@ -32,7 +31,6 @@ pub fn not_yet(key: &str, definition: &str) -> Option<Diagnostic> {
         let help = match key {
             "phases" => "write one playbook for each phase, with `steps:`",
             "undo" => "only `setup` has `undo`; write what must be undone as a step",
-            "hosts" => "name the addresses under `targets`, or let ssh's own configuration map them",
             "availability" => "choose `strategy: topology` or `one`",
             _ => "remove it: a key without an effect would mislead",
         };

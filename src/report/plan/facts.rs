@@ -186,8 +186,13 @@ pub fn bound(file: &PlanFile) -> String {
 pub fn command(plan: &Plan, step: usize) -> (Vec<String>, bool) {
     let of = |target: usize| -> Vec<String> {
         let target = &plan.hosts[target];
-        let address = plan.nodes[target.node].address.to_string();
-        target.words[step].command.iter().map(|word| replace_address(word, &address)).collect()
+        let node = &plan.nodes[target.node];
+        let (address, name) = (node.address.to_string(), node.ssh.last().cloned().unwrap_or_default());
+        let short = |word: &String| match *word == name && !name.is_empty() {
+            true => "‹host›".to_owned(),
+            false => replace_address(word, &address),
+        };
+        target.words[step].command.iter().map(short).collect()
     };
     let Some(first) = (!plan.hosts.is_empty()).then(|| of(0)) else { return (Vec::new(), true) };
     match (1..plan.hosts.len()).all(|target| of(target) == first) {
