@@ -227,11 +227,12 @@ impl Asker {
 
     async fn boot_id(&self, node: NodeIx) -> Reply {
         let asked = now();
-        match self.ssh(node, &["cat", "/proc/sys/kernel/random/boot_id"]).await {
+        match self.ssh(node, &["cat", "/proc/sys/kernel/random/boot_id", "/proc/net/tcp"]).await {
             Ok(output) => {
-                let id = output.text.trim();
+                let (id, sockets) = output.text.split_once('\n').unwrap_or((&output.text, ""));
+                let id = id.trim();
                 let answer = if uuid::Uuid::try_parse(id).is_ok() {
-                    Answer::BootId(id.to_owned())
+                    Answer::BootId { id: id.to_owned(), cql_port: sockets.lines().any(listens_for_cql) }
                 } else {
                     let name = self.name(node);
                     Answer::Unreadable(format!("{name} gave `{}` where a boot id was expected", head(id)))
@@ -241,6 +242,13 @@ impl Asker {
             Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
         }
     }
+}
+
+/// A line of /proc/net/tcp: `0: 0B4D000A:2352 00000000:0000 0A …`, a socket of port 9042 that listens (state 0A).
+fn listens_for_cql(line: &str) -> bool {
+    let mut words = line.split_whitespace().skip(1);
+    let (local, _, state) = (words.next(), words.next(), words.next());
+    local.is_some_and(|local| local.ends_with(":2352")) && state == Some("0A")
 }
 
 /// The first line, at most 200 characters.

@@ -175,6 +175,9 @@ pub struct Baseline {
     /// Was the native transport running?
     pub transport: Option<bool>,
     pub release: Option<String>,
+    /// Did it listen on Cassandra's usual CQL port, as its machine says?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cql_port: Option<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -287,7 +290,7 @@ pub enum Question {
     Info,
     /// `nodetool netstats`, its first line
     Mode,
-    /// `cat /proc/sys/kernel/random/boot_id` by `cluster.ssh`
+    /// `cat /proc/sys/kernel/random/boot_id /proc/net/tcp` by `cluster.ssh`: which boot, and who listens
     BootId,
     /// A gate of the playbook; whoever is named as the node is not asked.
     Gate(usize),

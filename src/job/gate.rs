@@ -113,6 +113,7 @@ pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, ter
         node: frame.plan.hosts[target].node,
         expect: job.hosts[target].expect,
         target,
+        held: gate.held,
         since: if gate.evaluated == 0 { terms.started } else { gate.evaluated + 1 },
         started: terms.started,
     };
@@ -132,6 +133,8 @@ struct Poll<'a> {
     node: NodeIx,
     target: TargetIx,
     expect: Expect,
+    /// Good polls so far.
+    held: u32,
     /// Answers count when asked at or after this.
     since: Ms,
     started: Ms,
@@ -151,7 +154,9 @@ impl Poll<'_> {
         if observers.is_empty() && !alone {
             return Err("no observer is left to ask".into());
         }
-        let gossips = self.all(evidence, &observers, Question::Gossip, gossip)?;
+        // a generation only rises and a proof stays one: asked anew only where it does not yet prove it
+        let since = if self.held > 0 { self.started } else { self.since };
+        let gossips = self.all_since(evidence, &observers, Question::Gossip, since, gossip)?;
         let views = self.all(evidence, &observers, Question::Status, status)?;
         let info = self.info(evidence)?;
         let own = self.all(evidence, &[self.node], Question::Status, status)?;
@@ -172,20 +177,33 @@ impl Poll<'_> {
     /// A host nobody can ssh to has not passed, whatever gossip says.
     fn boot(&self, evidence: &mut Evidence) -> Part<String> {
         let Some(heard) = evidence.read(self.node, Question::BootId, self.since) else { return Ok(None) };
-        let Answer::BootId(boot) = &heard.answer else { return Err(unreadable(&heard.answer)) };
+        let Answer::BootId { id: boot, cql_port } = &heard.answer else { return Err(unreadable(&heard.answer)) };
         if self.expect.reboot && self.frame.rules.prove_the_restart && self.before().boot_id.as_ref() == Some(boot) {
             return Err("its boot id is the one from before: it has not rebooted".into());
+        }
+        let before = self.before();
+        if !cql_port && before.cql_port == Some(true) && before.transport == Some(true) && !self.waives_transport() {
+            // the machine itself says so: no nodetool need be started there while Cassandra still is
+            return self.unit(evidence, "its CQL port is not open yet".into()).map(|_| None);
         }
         Ok(Some(boot.clone()))
     }
 
+    fn waives_transport(&self) -> bool {
+        self.frame.plan.waives(Waivable::NativeTransport)
+    }
+
     fn mode(&self, evidence: &mut Evidence) -> Part<()> {
-        let Some(heard) = evidence.read(self.node, Question::Mode, self.since) else { return Ok(None) };
+        let streams = self.frame.plan.checks_each_host.contains(&Check::NoStreaming);
+        // once it was NORMAL in this gate, the open CQL port and gossip of each poll say as much
+        let heard = match self.held > 0 && !streams {
+            true => evidence.read_within(self.node, Question::Mode, self.started, Ms::MAX),
+            false => evidence.read(self.node, Question::Mode, self.since),
+        };
+        let Some(heard) = heard else { return Ok(None) };
         match &heard.answer {
             Answer::Mode(view) if !serving_mode(&view.mode) => Err(format!("it says `Mode: {}`", view.mode)),
-            Answer::Mode(view) if view.streams && self.frame.plan.checks_each_host.contains(&Check::NoStreaming) => {
-                Err("no-streaming: it sends or receives streams".into())
-            }
+            Answer::Mode(view) if view.streams && streams => Err("no-streaming: it sends or receives streams".into()),
             Answer::Mode(_) => Ok(Some(())),
             other => self.unit(evidence, unreadable(other)),
         }
@@ -250,7 +268,7 @@ impl Poll<'_> {
         let asked = heard.asked;
         let wanted = self.before().transport.unwrap_or(true)
             || self.frame.plan.checks_each_host.contains(&Check::NativeTransport);
-        if wanted && !info.native_transport && !self.frame.plan.waives(Waivable::NativeTransport) {
+        if wanted && !info.native_transport && !self.waives_transport() {
             return Err("its native transport (CQL) is not open yet".into());
         }
         if !info.gossip {
@@ -259,7 +277,6 @@ impl Poll<'_> {
         Ok(Some((info.as_ref().clone(), asked)))
     }
 
-    /// The same question of several nodes; all must be readable.
     fn all<'v, T: Clone>(
         &self,
         evidence: &mut Evidence<'v>,
@@ -267,9 +284,21 @@ impl Poll<'_> {
         question: Question,
         open: impl Fn(&'v Heard) -> Option<&'v T>,
     ) -> Part<Vec<(NodeIx, &'v T)>> {
+        self.all_since(evidence, nodes, question, self.since, open)
+    }
+
+    /// The same question of several nodes; all must be readable.
+    fn all_since<'v, T: Clone>(
+        &self,
+        evidence: &mut Evidence<'v>,
+        nodes: &[NodeIx],
+        question: Question,
+        since: Ms,
+        open: impl Fn(&'v Heard) -> Option<&'v T>,
+    ) -> Part<Vec<(NodeIx, &'v T)>> {
         let mut answers = Vec::new();
         for node in nodes {
-            let Some(heard) = evidence.read(*node, question, self.since) else { continue };
+            let Some(heard) = evidence.read(*node, question, since) else { continue };
             match open(heard) {
                 Some(answer) => answers.push((*node, answer)),
                 None => return Err(format!("{}: {}", self.frame.address(*node), unreadable(&heard.answer))),

@@ -97,8 +97,8 @@ fn rebooted(job: &Job, evidence: &mut Evidence, target: TargetIx, node: NodeIx, 
     let before = job.hosts[target].baseline.as_ref().and_then(|baseline| baseline.boot_id.clone());
     let Some(heard) = evidence.read(node, Question::BootId, since) else { return Ok(None) };
     match (&heard.answer, before) {
-        (Answer::BootId(boot), Some(before)) if *boot != before => Ok(Some("another boot id".into())),
-        (Answer::BootId(_), _) => {
+        (Answer::BootId { id, .. }, Some(before)) if *id != before => Ok(Some("another boot id".into())),
+        (Answer::BootId { .. }, _) => {
             evidence.again(node, Question::BootId);
             Err("its boot id is the one from before".into())
         }

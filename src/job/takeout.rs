@@ -260,7 +260,7 @@ impl<'a> Candidate<'a> {
         let info = evidence.read(self.node, Question::Info, 0);
         let mode = evidence.read(self.node, Question::Mode, 0);
         let (Some(boot), Some(info), Some(mode)) = (boot, info, mode) else { return Ok(None) };
-        let Answer::BootId(boot) = &boot.answer else { return Err(unreadable(&boot.answer)) };
+        let Answer::BootId { id, cql_port } = &boot.answer else { return Err(unreadable(&boot.answer)) };
         let Answer::Info(info) = &info.answer else { return Err(unreadable(&info.answer)) };
         match &mode.answer {
             Answer::Mode(view) if !serving_mode(&view.mode) => {
@@ -276,11 +276,12 @@ impl<'a> Candidate<'a> {
             return Err(format!("the native transport of {} is closed", self.frame.address(self.node)));
         }
         Ok(Some(Baseline {
-            boot_id: Some(boot.clone()),
+            boot_id: Some(id.clone()),
             generation: Some(info.generation),
             uptime_s: Some(info.uptime_s),
             transport: Some(info.native_transport),
             release: None,
+            cql_port: Some(*cql_port),
         }))
     }
 

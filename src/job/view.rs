@@ -16,7 +16,11 @@ pub enum Answer {
     Info(Arc<InfoView>),
     /// `NORMAL`, `DRAINED`, …
     Mode(NetstatsView),
-    BootId(String),
+    BootId {
+        id: String,
+        /// Something listens on Cassandra's usual CQL port, 9042.
+        cql_port: bool,
+    },
     /// A gate: None, the cluster bears it well; else what was said.
     Gate(Option<String>),
     /// Of a `Measure`.

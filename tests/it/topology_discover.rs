@@ -169,7 +169,7 @@ async fn every_question_has_its_answer() {
                 | (Question::Describe, Answer::Describe(_))
                 | (Question::Info, Answer::Info(_))
                 | (Question::Mode, Answer::Mode(_))
-                | (Question::BootId, Answer::BootId(_))
+                | (Question::BootId, Answer::BootId { .. })
                 | (Question::Shape, Answer::Shape(_))
         );
         assert!(fits, "{question:?}: {:?}", reply.answer);

@@ -111,7 +111,10 @@ impl World {
         }
         if question == Question::BootId {
             return match of.host_up {
-                true => Answer::BootId(format!("boot-{}", of.boot)),
+                true => Answer::BootId {
+                    id: format!("boot-{}", of.boot),
+                    cql_port: of.serving && !of.drained && now >= of.joined + 1_000,
+                },
                 false => Answer::Unreadable("connection refused".into()),
             };
         }

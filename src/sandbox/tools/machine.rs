@@ -43,6 +43,7 @@ fn cat(world: &World, machine: &Machine, files: &[String]) -> Result<Option<Stri
     for file in files {
         match file.as_str() {
             "/proc/sys/kernel/random/boot_id" => text += &(boot_id(world, machine)? + "\n"),
+            "/proc/net/tcp" => text += &sockets(world, machine)?,
             "/etc/machine-id" => text += &format!("{}\n", machine.machine_id),
             "/etc/hostname" => text += &format!("{}\n", machine.name),
             "/proc/uptime" => {
@@ -53,6 +54,16 @@ fn cat(world: &World, machine: &Machine, files: &[String]) -> Result<Option<Stri
         }
     }
     Ok((!files.is_empty()).then_some(text))
+}
+
+/// Who listens: Cassandra's CQL port, if it does.
+fn sockets(world: &World, machine: &Machine) -> Result<String> {
+    let header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+    let history = world.history(machine)?;
+    let life = history.life(world.now);
+    let open = life.serves_cql(world.now) && !world.has(machine, &Fate::TransportStaysClosed);
+    let socket = "   0: 0B0A0A0A:2352 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 1 1\n";
+    Ok(format!("{header}{}", if open { socket } else { "" }))
 }
 
 /// `df -P DIR`; anything else is the real one's.
