@@ -2,15 +2,16 @@
 
 use super::decide::Desk;
 use super::event::{Baseline, End, HostEvent, Ms, StepEvent};
-use super::evidence::Evidence;
+use super::evidence::{Evidence, names};
 use super::model::{Phase, Stage, Work};
 use super::proof::{self, Proof};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::{Action, Task};
-use super::{approval, gate};
+use super::{approval, gate, open};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
+use std::collections::BTreeSet;
 
 /// So long is proof sought after a command whose end nobody saw.
 const DOUBT_MS: Ms = 60_000;
@@ -82,14 +83,21 @@ impl At<'_> {
         }
         // the gate again, right before the host is taken out: other steps may have taken long
         let node = desk.frame.plan.hosts[self.host].node;
-        let why = if let Some(other) = self.conflict(desk) {
+        if let Some(difference) = desk.view.drift.first() {
+            let because = format!("the cluster is no longer the one of the plan: {difference}");
+            return desk.host(self.host, HostEvent::Skipped { because });
+        }
+        let why = if !open::shape_known(desk) {
+            "ring and replication are read anew".into()
+        } else if let Some(other) = self.conflict(desk) {
             desk.frame.conflicts.why(node, other)
         } else {
             match takeout::judge(desk.frame, desk.job, desk.view, node, desk.now) {
                 Takeout::Ready(baseline, _) => return self.started(desk, attempt, Some(baseline)),
                 Takeout::Open(needs) => {
                     desk.ask(&needs);
-                    "its neighbours could not be asked".into()
+                    let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
+                    format!("no answer that is fresh enough of {}", names(desk.frame, nodes))
                 }
                 Takeout::Blocked { why, needs } => {
                     desk.ask(&needs);

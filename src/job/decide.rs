@@ -261,6 +261,8 @@ pub fn outcome(job: &Job) -> Outcome {
     let any = |test: &dyn Fn(&super::model::HostState) -> bool| job.hosts.iter().any(test);
     if any(&|host| lost(&host.phase) && !host.settled) {
         Outcome::InDoubt
+    } else if !failed && matches!(job.stopping, Some(Stop::Drift { .. })) {
+        Outcome::Stale
     } else if !failed && approval::missing(job) {
         Outcome::NotApproved
     } else if failed

@@ -3,7 +3,7 @@
 
 use super::decide::Desk;
 use super::event::{HostEvent, Question, RunEvent, StepEvent, Stop};
-use super::evidence::{gossip, observers};
+use super::evidence::{gossip, names, observers};
 use super::heard::Need;
 use super::model::{Job, Phase};
 use super::rules::Frame;
@@ -100,7 +100,8 @@ pub(super) fn hosts(desk: &mut Desk) {
             }
             Takeout::Open(needs) => {
                 desk.ask(&needs);
-                blocked.push((target, "its neighbours did not answer".into()));
+                let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
+                blocked.push((target, format!("no answer that is fresh enough of {}", names(desk.frame, nodes))));
                 round.reserve(target);
             }
             Takeout::Blocked { why, needs } => {
@@ -143,7 +144,7 @@ fn must_stop(desk: &Desk) -> Option<Stop> {
 }
 
 /// Ring and replication are read again when a schema version appears under which they were not read yet.
-fn shape_known(desk: &mut Desk) -> bool {
+pub(super) fn shape_known(desk: &mut Desk) -> bool {
     if desk.frame.calm || !desk.frame.disruptive {
         return true;
     }

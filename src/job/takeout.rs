@@ -119,17 +119,15 @@ impl<'a> Candidate<'a> {
         if !self.frame.rules.count_cuts {
             return Ok(Some(()));
         }
-        let oldest = reach::age_ms(self.co_replicas.len(), reach::SLOWEST_MS);
         let mut asked: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
         if self.frame.plan.strategy != Strategy::All {
             asked.extend(&self.observers);
         }
+        let oldest = self.reach_age(&asked);
         let (mut complete, mut wrong) = (true, None);
         for node in asked {
             // what a node said before it was itself taken out says nothing of what it reaches now
             let since = self.back_since(node);
-            // who asks at once sees at once that a node is gone, which `status` shows only 20 to 40 s later
-            let oldest = if self.observers.contains(&node) { oldest.min(self.just_now()) } else { oldest };
             let Some(heard) = evidence.read_within(node, Question::Describe, since, oldest) else {
                 complete = false;
                 continue;
@@ -154,9 +152,17 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    /// So old may an observer's word on whom it reaches be; below that a busy node could never be heard in time.
-    fn just_now(&self) -> Ms {
-        (2 * self.frame.plan.poll_ms).max(10_000)
+    /// How long such a word counts. Where nodes answer slowly the words of all are never fresh together: then for
+    /// twice the time that it took to hear them all, but for no more than a minute.
+    fn reach_age(&self, asked: &BTreeSet<NodeIx>) -> Ms {
+        let least = reach::age_ms(self.co_replicas.len(), reach::SLOWEST_MS);
+        let word = |node: &NodeIx| {
+            let heard = self.view.heard(*node, Question::Describe)?;
+            (heard.asked >= self.back_since(*node)).then_some(heard.at)
+        };
+        let heard: Option<Vec<Ms>> = asked.iter().map(word).collect();
+        let spread = heard.and_then(|all| Some(all.iter().max()? - all.iter().min()?)).unwrap_or(0);
+        least.max((2 * spread).min(reach::SLOW_MS))
     }
 
     fn back_since(&self, node: NodeIx) -> Ms {

@@ -7,6 +7,9 @@ pub const SLOWEST_MS: u64 = 10_000;
 /// and hosts that are taken out together share the answers anyway.
 const FLOOR_MS: u64 = 15_000;
 
+/// The most to which slow answers may stretch that time.
+pub const SLOW_MS: u64 = 60_000;
+
 /// Milliseconds, counted from the answer: max(15 s, 1.5 × co-replicas / 16 × slowest answer), for at most
 /// 16 questions are under way at a time.
 pub fn age_ms(co_replicas: usize, slowest_ms: u64) -> u64 {
