@@ -182,6 +182,7 @@ impl<'a> Engine<'a> {
         }
         let input = self.as_expected(input);
         let facts = facts(self.frame.plan, &self.job, &input, now);
+        let silent = remarks::silent_observer(self.frame.plan, &self.job, &self.view, &input, now);
         observe(self.frame, &self.job, &mut self.view, &input, now);
         let remark = match &input {
             Input::Told(told) => remarks::answer(self.frame.plan, &self.job, told, !facts.is_empty(), &self.ctx.run),
@@ -189,7 +190,7 @@ impl<'a> Engine<'a> {
                 let folder = self.ctx.store.run_folder(&self.ctx.run);
                 remarks::last_words_of(self.frame.plan, &folder, *task, self.job.session, end)
             }
-            _ => None,
+            _ => silent,
         };
         self.journal(facts).await?;
         if let Some(remark) = remark {

@@ -1,8 +1,9 @@
 //! What is said beside the journal: an answer to whoever tells the run something, and a failed command's last words.
 
-use crate::job::event::End;
+use crate::job::event::{End, Ms, Question};
+use crate::job::heard::View;
 use crate::job::model::{Job, SetupState};
-use crate::job::view::{Task, Told};
+use crate::job::view::{Answer, Input, Task, Told};
 use crate::plan::model::Plan;
 use crate::store::{attempt, last_words, short};
 use std::path::Path;
@@ -26,6 +27,18 @@ pub(super) fn answer(plan: &Plan, job: &Job, told: &Told, stopped: bool, run: &s
     let again = if by.starts_with("SIG") { "; a second signal ends what runs at once" } else { "" };
     let already = if stopped { String::new() } else { format!("{by}: it is stopping already; ") };
     Some(format!("{already}{awaited}{again}; later: rollbook resume {}", short(run)))
+}
+
+/// A node that is not out and does not answer as an observer is replaced by the next, and named: once a silence.
+pub(super) fn silent_observer(plan: &Plan, job: &Job, view: &View, input: &Input, now: Ms) -> Option<String> {
+    let Input::Answered { node, question: Question::Status | Question::Gossip, answer, .. } = input else {
+        return None;
+    };
+    let Answer::Unreadable(why) = answer else { return None };
+    if view.silent(*node, now) || job.out_nodes(plan).contains(node) {
+        return None;
+    }
+    Some(format!("{} does not answer, another observer is asked: {why}", plan.nodes[*node].address))
 }
 
 /// The end of what a command that failed printed, and where all of it is.
