@@ -39,7 +39,7 @@ pub enum Exit {
 /// For whoever asks for help; README has the same.
 pub const TABLE: &str = "\
 Exit codes:
-  0    every target done, done already (`until`), or skipped by the operator
+  0    every target done, done already (until), or skipped by the operator
   1    unexpected error
   2    only with --detailed-exitcode: there is work, or drift
   3    a host failed, or was skipped as blocked
