@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use crate::display::{About, noted};
 use crate::job::apply::apply;
 use crate::job::event::Event;
-use crate::job::model::{Job, Phase};
+use crate::job::model::{Job, Standing};
 use crate::job::view::Task;
 use crate::plan::model::{Plan, PlanFile, TargetIx};
 use crate::store::{RunRow, Store, attempt, last_words, short};
@@ -62,7 +62,7 @@ impl Earlier {
 /// What the commands said last on hosts that failed or are in doubt, and where all of it is.
 pub fn said(folder: &Path, plan: &Plan, job: &Job) -> BTreeMap<TargetIx, Vec<String>> {
     let hosts = job.hosts.iter().enumerate().filter_map(|(host, state)| {
-        let (Phase::Failed { step, .. } | Phase::Lost { step, .. }) = state.phase else { return None };
+        let (Standing::Failed { step, .. } | Standing::Lost { step, .. }) = state.standing else { return None };
         let task = Task::Step { host, step, attempt: state.attempts.max(1) };
         let (path, lines) = last_words(&folder.join(attempt::folder(plan, task, job.session)))?;
         let lines = lines.into_iter().map(|line| format!("| {line}"));

@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure, Said};
 use super::playbook_file::Loaded;
 use crate::diagnostic::Diagnostic;
 use crate::job::apply::apply;
-use crate::job::model::{Job, Phase};
+use crate::job::model::{Job, Standing};
 use crate::job::preview;
 use crate::plan::compile::{self, compile};
 use crate::plan::model::PlanFile;
@@ -147,7 +147,7 @@ fn done_in(context: &Context, word: &str, topology: &Topology) -> anyhow::Result
         let message = format!("run `{}` was of cluster `{}`, not `{}`", row.id, file.plan.cluster, topology.cluster);
         return Err(Failure::new(Exit::Usage, message).into());
     }
-    let done = job.hosts.iter().enumerate().filter(|(_, host)| matches!(host.phase, Phase::Done));
+    let done = job.hosts.iter().enumerate().filter(|(_, host)| matches!(host.standing, Standing::Done));
     let ids = done.map(|(target, _)| file.plan.nodes[file.plan.hosts[target].node].id.clone());
     // A node that has left the cluster since is not to be worked on anyway.
     Ok(ids.filter(|id| topology.by_id(id).is_some()).map(Pick::Host).collect())

@@ -5,7 +5,7 @@ use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
 use crate::job::apply::apply;
 use crate::job::event::{Event, HostEvent, Resolution, What};
-use crate::job::model::Phase;
+use crate::job::model::Standing;
 use clap::{Args, ValueEnum};
 
 #[derive(Args, Debug)]
@@ -32,7 +32,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let mut earlier = Earlier::find(context, &options.run)?;
     earlier.must_be_idle()?;
     let host = target(&earlier.file.plan, &options.host)?;
-    if !matches!(earlier.job.hosts[host].phase, Phase::Failed { .. } | Phase::Lost { .. }) {
+    if !matches!(earlier.job.hosts[host].standing, Standing::Failed { .. } | Standing::Lost { .. }) {
         let message = format!("`{}` neither failed nor is in doubt: there is nothing to settle", options.host);
         let help = format!("`rollbook why {} {}` tells where it stands", earlier.short(), options.host);
         return Err(Failure::new(Exit::Usage, message).help(help).into());

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
 use crate::job::event::{Outcome, Resolution};
-use crate::job::model::Phase;
+use crate::job::model::Standing;
 use crate::plan::model::TargetIx;
 use crate::store::RunState;
 use clap::Args;
@@ -58,7 +58,7 @@ fn settled(earlier: &Earlier, options: &Options) -> anyhow::Result<Vec<(TargetIx
     }
     if options.retry_failed {
         let hosts = earlier.job.hosts.iter().enumerate();
-        let failed = hosts.filter(|(_, host)| matches!(host.phase, Phase::Failed { .. }));
+        let failed = hosts.filter(|(_, host)| matches!(host.standing, Standing::Failed { .. }));
         let failed = failed.map(|(host, _)| (host, Resolution::Retry));
         let skipped: Vec<TargetIx> = settle.iter().map(|(host, _)| *host).collect();
         settle.extend(failed.filter(|(host, _)| !skipped.contains(host)));

@@ -8,7 +8,7 @@ use super::{playbook_file, saved_plan};
 use crate::display::{sentence, summary};
 use crate::job::event::{HostEvent, What};
 use crate::job::heard::View;
-use crate::job::model::Phase;
+use crate::job::model::Standing;
 use crate::job::rules::{Frame, Rules};
 use crate::job::waiting;
 use crate::plan::conflict::Conflicts;
@@ -90,22 +90,22 @@ fn of_run(earlier: &Earlier, named: &str) -> anyhow::Result<String> {
     let host = target(plan, named)?;
     let frame = Frame::new(plan, Rules::default());
     let about = earlier.about();
-    let mut text = match &earlier.job.hosts[host].phase {
-        Phase::Waiting if earlier.row.alive() => {
+    let mut text = match &earlier.job.hosts[host].standing {
+        Standing::Waiting if earlier.row.alive() => {
             let wait = waiting::turn(&frame, &earlier.job, &View::default(), host, now());
             format!("{} waits for its turn: {}\n", named, wait.what)
         }
-        Phase::Waiting => format!("{} was not begun: nobody works on this run now\n", named),
-        Phase::Working(work) => {
+        Standing::Waiting => format!("{} was not begun: nobody works on this run now\n", named),
+        Standing::Working(work) => {
             let name = plan.steps.get(work.step).map_or("the end of its chain", |step| step.name.as_str());
             let now = if earlier.row.alive() { "is in work" } else { "was left" };
             format!("{} {now} at {name}\n", named)
         }
-        Phase::Settling { .. } => format!("{} is through its chain and in its grace\n", named),
-        Phase::Done => format!("{} is done\n", named),
-        Phase::Failed { because, .. } => format!("{} failed: {because}\n", named),
-        Phase::Lost { because, .. } => format!("{} is in doubt: {because}\n", named),
-        Phase::Skipped { because } => format!("{} was skipped: {because}\n", named),
+        Standing::Settling { .. } => format!("{} is through its chain and in its grace\n", named),
+        Standing::Done => format!("{} is done\n", named),
+        Standing::Failed { because, .. } => format!("{} failed: {because}\n", named),
+        Standing::Lost { because, .. } => format!("{} is in doubt: {because}\n", named),
+        Standing::Skipped { because } => format!("{} was skipped: {because}\n", named),
     };
     if earlier.job.hosts[host].out() && !earlier.job.hosts[host].in_work() {
         text += "it counts as out until its gate passes\n";

@@ -3,7 +3,7 @@
 use super::incident::{address, outcome_words, step_name, stop_words};
 use super::time::{duration, stamp};
 use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, Stop, What};
-use crate::job::model::{HostState, Job, Phase, SetupState, Stage};
+use crate::job::model::{HostState, Job, SetupState, Stage, Standing};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::StepKind;
 use crate::report::accepted;
@@ -180,28 +180,28 @@ fn table(plan: &Plan, job: &Job, told: &[Told], about: &About) -> Table {
 }
 
 fn result(state: &HostState, about: &About) -> &'static str {
-    match &state.phase {
-        Phase::Waiting => "not begun",
-        Phase::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => "in doubt",
-        Phase::Working(_) | Phase::Settling { .. } if about.alive => "in work",
-        Phase::Working(_) | Phase::Settling { .. } => "unfinished",
-        Phase::Done if state.unproved => "done, unproved",
-        Phase::Done if state.already.is_some() => "done already",
-        Phase::Done => "done",
-        Phase::Failed { .. } => "failed",
-        Phase::Lost { .. } => "in doubt",
-        Phase::Skipped { .. } => "skipped",
+    match &state.standing {
+        Standing::Waiting => "not begun",
+        Standing::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => "in doubt",
+        Standing::Working(_) | Standing::Settling { .. } if about.alive => "in work",
+        Standing::Working(_) | Standing::Settling { .. } => "unfinished",
+        Standing::Done if state.unproved => "done, unproved",
+        Standing::Done if state.already.is_some() => "done already",
+        Standing::Done => "done",
+        Standing::Failed { .. } => "failed",
+        Standing::Lost { .. } => "in doubt",
+        Standing::Skipped { .. } => "skipped",
     }
 }
 
 fn steps(plan: &Plan, told: &Told, state: &HostState) -> String {
     let mut steps: Vec<String> =
         told.steps.iter().map(|(step, ms)| format!("{} {}", step_name(plan, *step), duration(*ms))).collect();
-    match &state.phase {
-        Phase::Failed { step, .. } => steps.push(format!("{} failed", step_name(plan, *step))),
-        Phase::Lost { step, .. } => steps.push(format!("{} in doubt", step_name(plan, *step))),
-        Phase::Working(work) => steps.push(format!("{} …", step_name(plan, work.step))),
-        Phase::Waiting | Phase::Settling { .. } | Phase::Done | Phase::Skipped { .. } => {}
+    match &state.standing {
+        Standing::Failed { step, .. } => steps.push(format!("{} failed", step_name(plan, *step))),
+        Standing::Lost { step, .. } => steps.push(format!("{} in doubt", step_name(plan, *step))),
+        Standing::Working(work) => steps.push(format!("{} …", step_name(plan, work.step))),
+        Standing::Waiting | Standing::Settling { .. } | Standing::Done | Standing::Skipped { .. } => {}
     }
     match told.retries {
         0 => {}
@@ -234,16 +234,16 @@ fn trouble(plan: &Plan, host: TargetIx, state: &HostState, about: &About) -> Str
     }
     let mut text = String::new();
     let address = address(plan, host);
-    match &state.phase {
-        Phase::Failed { step, because } => {
+    match &state.standing {
+        Standing::Failed { step, because } => {
             text += &format!("{address} failed at {}: {because}\n", step_name(plan, *step))
         }
-        Phase::Lost { step, because } => {
+        Standing::Lost { step, because } => {
             text += &format!("{address} in doubt at {}: {because}\n", step_name(plan, *step))
         }
-        Phase::Skipped { because } => text += &format!("{address} skipped: {because}\n"),
-        Phase::Working(work) => text += &format!("{address} was left at {}\n", step_name(plan, work.step)),
-        Phase::Waiting | Phase::Settling { .. } | Phase::Done => {}
+        Standing::Skipped { because } => text += &format!("{address} skipped: {because}\n"),
+        Standing::Working(work) => text += &format!("{address} was left at {}\n", step_name(plan, work.step)),
+        Standing::Waiting | Standing::Settling { .. } | Standing::Done => {}
     }
     for line in about.said.get(&host).into_iter().flatten() {
         text += &format!("   {line}\n");
@@ -274,14 +274,14 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
             false => format!("it has not ended; go on with: rollbook resume {run}\n"),
         };
     };
-    let first = |test: fn(&Phase) -> bool| {
-        let found = job.hosts.iter().position(|host| test(&host.phase) && !host.settled);
+    let first = |test: fn(&Standing) -> bool| {
+        let found = job.hosts.iter().position(|host| test(&host.standing) && !host.settled);
         found.map(|host| address(plan, host))
     };
-    let doubt = first(|phase| matches!(phase, Phase::Lost { .. }));
+    let doubt = first(|standing| matches!(standing, Standing::Lost { .. }));
     // Taken up again where it was left: a gate is asked anew, and `resume` itself says where a person must.
-    let left = first(|phase| matches!(phase, Phase::Working(_)));
-    let failed = first(|phase| matches!(phase, Phase::Failed { .. } | Phase::Skipped { .. }));
+    let left = first(|standing| matches!(standing, Standing::Working(_)));
+    let failed = first(|standing| matches!(standing, Standing::Failed { .. } | Standing::Skipped { .. }));
     let commands = match (outcome, doubt) {
         (Outcome::Succeeded, _) => vec![format!("rollbook runs show {run}")],
         (Outcome::Refused | Outcome::Stale, _) => vec!["rollbook plan … (the cluster as it is now)".to_owned()],

@@ -3,7 +3,7 @@
 use super::decide::Desk;
 use super::event::{Baseline, End, HostEvent, Ms, StepEvent};
 use super::evidence::{Evidence, names};
-use super::model::{Phase, Stage, Work};
+use super::model::{Stage, Standing, Work};
 use super::proof::{self, Proof};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
@@ -22,16 +22,16 @@ pub(super) fn has_process(frame: &Frame, step: usize) -> bool {
 
 pub(super) fn host(desk: &mut Desk, host: TargetIx) {
     let job = desk.job;
-    match &job.hosts[host].phase {
-        Phase::Settling { since } => {
+    match &job.hosts[host].standing {
+        Standing::Settling { since } => {
             let end = since + desk.frame.plan.grace_ms;
             if desk.now >= end { desk.host(host, HostEvent::Done) } else { desk.decision.wake(end) }
         }
-        Phase::Working(work) if work.step >= desk.frame.plan.steps.len() => {
+        Standing::Working(work) if work.step >= desk.frame.plan.steps.len() => {
             let settle = desk.frame.plan.grace_ms > 0 && !desk.frame.calm;
             desk.host(host, if settle { HostEvent::Settling } else { HostEvent::Done });
         }
-        Phase::Working(work) => At { host, work }.go_on(desk),
+        Standing::Working(work) => At { host, work }.go_on(desk),
         _ => {}
     }
 }

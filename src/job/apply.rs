@@ -1,7 +1,7 @@
 //! One transition table guards the live run and the recovery: `apply` is the only way a `Job` changes.
 
 use super::event::{Approval, Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
-use super::model::{Expect, HostState, Job, Phase, SetupState, Stage, Work};
+use super::model::{Expect, HostState, Job, SetupState, Stage, Standing, Work};
 use crate::plan::model::Plan;
 use crate::playbook::model::{StepKind, TakesDown};
 
@@ -108,40 +108,40 @@ fn apply_setup(state: &mut SetupState, event: &SetupEvent, at: Ms) -> Result<(),
 
 fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState, String> {
     let mut next = state.clone();
-    match (&state.phase, event) {
-        (Phase::Waiting, HostEvent::Opened) => {
-            next.phase = ready(0, 1, at);
+    match (&state.standing, event) {
+        (Standing::Waiting, HostEvent::Opened) => {
+            next.standing = ready(0, 1, at);
             next.opened_at = Some(at);
         }
-        (Phase::Working(_), HostEvent::Baseline(baseline)) if state.baseline.is_none() => {
+        (Standing::Working(_), HostEvent::Baseline(baseline)) if state.baseline.is_none() => {
             next.baseline = Some(baseline.clone());
         }
-        (Phase::Working(_), HostEvent::Settling) => next.phase = Phase::Settling { since: at },
-        (Phase::Working(_) | Phase::Settling { .. }, HostEvent::Done) => {
-            (next.phase, next.ended_at) = (Phase::Done, Some(at));
+        (Standing::Working(_), HostEvent::Settling) => next.standing = Standing::Settling { since: at },
+        (Standing::Working(_) | Standing::Settling { .. }, HostEvent::Done) => {
+            (next.standing, next.ended_at) = (Standing::Done, Some(at));
             // a chain that ends without a gate leaves the host out, whatever it was meant to do
             next.unproved = next.disrupted;
         }
         // only before anything was done: the first step, or the one behind `until`
-        (Phase::Working(_), HostEvent::AlreadyDone { because }) if !state.disrupted => {
-            (next.phase, next.ended_at) = (Phase::Done, Some(at));
+        (Standing::Working(_), HostEvent::AlreadyDone { because }) if !state.disrupted => {
+            (next.standing, next.ended_at) = (Standing::Done, Some(at));
             next.already = Some(because.clone());
         }
-        (Phase::Working(_), HostEvent::PutBack { .. }) if !state.disrupted => next = HostState::default(),
-        (Phase::Working(_), HostEvent::Failed { step, because }) => {
-            next.phase = Phase::Failed { step: *step, because: because.clone() };
+        (Standing::Working(_), HostEvent::PutBack { .. }) if !state.disrupted => next = HostState::default(),
+        (Standing::Working(_), HostEvent::Failed { step, because }) => {
+            next.standing = Standing::Failed { step: *step, because: because.clone() };
             (next.ended_at, next.unproved) = (Some(at), true);
         }
-        (Phase::Working(_), HostEvent::Lost { step, because }) => {
-            next.phase = Phase::Lost { step: *step, because: because.clone() };
+        (Standing::Working(_), HostEvent::Lost { step, because }) => {
+            next.standing = Standing::Lost { step: *step, because: because.clone() };
             (next.ended_at, next.unproved) = (Some(at), true);
         }
-        (Phase::Waiting, HostEvent::Skipped { because }) => {
-            (next.phase, next.ended_at) = (Phase::Skipped { because: because.clone() }, Some(at));
+        (Standing::Waiting, HostEvent::Skipped { because }) => {
+            (next.standing, next.ended_at) = (Standing::Skipped { because: because.clone() }, Some(at));
         }
         // blocked before its first disruptive step: it was never taken out
-        (Phase::Working(_), HostEvent::Skipped { because }) if !state.disrupted => {
-            (next.phase, next.ended_at) = (Phase::Skipped { because: because.clone() }, Some(at));
+        (Standing::Working(_), HostEvent::Skipped { because }) if !state.disrupted => {
+            (next.standing, next.ended_at) = (Standing::Skipped { because: because.clone() }, Some(at));
         }
         (_, HostEvent::Warned { .. }) => {}
         (_, HostEvent::Back) if state.unproved => {
@@ -156,31 +156,36 @@ fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState,
 
 /// Settles what is done next; never makes a host up.
 fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> {
-    let (step, because) = match &host.phase {
-        Phase::Failed { step, because } | Phase::Lost { step, because } => (*step, because.clone()),
-        Phase::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => {
+    let (step, because) = match &host.standing {
+        Standing::Failed { step, because } | Standing::Lost { step, because } => (*step, because.clone()),
+        Standing::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => {
             (work.step, "its end was not seen".into())
         }
-        Phase::Skipped { .. } if how == Resolution::Retry && host.opened_at.is_none() => {
-            (host.phase, host.ended_at) = (Phase::Waiting, None);
+        Standing::Skipped { .. } if how == Resolution::Retry && host.opened_at.is_none() => {
+            (host.standing, host.ended_at) = (Standing::Waiting, None);
             return Ok(());
         }
         // from before its first disruptive step it may simply wait for its turn again
-        Phase::Skipped { .. } if how == Resolution::Retry && !host.unproved => {
+        Standing::Skipped { .. } if how == Resolution::Retry && !host.unproved => {
             *host = HostState::default();
             return Ok(());
         }
         was => return Err(format!("the host is {was:?}")),
     };
     match how {
-        Resolution::Done => (host.phase, host.attempts) = (ready(step + 1, 1, at), 0),
+        Resolution::Done => (host.standing, host.attempts) = (ready(step + 1, 1, at), 0),
         Resolution::Retry => {
-            host.phase =
-                Phase::Working(Work { step, attempt: host.attempts + 1, stage: Stage::Again, since: at, started: at });
+            host.standing = Standing::Working(Work {
+                step,
+                attempt: host.attempts + 1,
+                stage: Stage::Again,
+                since: at,
+                started: at,
+            });
         }
-        Resolution::Failed => host.phase = Phase::Failed { step, because },
+        Resolution::Failed => host.standing = Standing::Failed { step, because },
         Resolution::Skip => {
-            host.phase = Phase::Skipped { because: format!("by the operator, after: {because}") };
+            host.standing = Standing::Skipped { because: format!("by the operator, after: {because}") };
         }
     }
     host.settled = how == Resolution::Skip;
@@ -188,18 +193,18 @@ fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> 
     Ok(())
 }
 
-fn ready(step: usize, attempt: u32, at: Ms) -> Phase {
-    Phase::Working(Work { step, attempt, stage: Stage::Ready, since: at, started: at })
+fn ready(step: usize, attempt: u32, at: Ms) -> Standing {
+    Standing::Working(Work { step, attempt, stage: Stage::Ready, since: at, started: at })
 }
 
 fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at: Ms) -> Result<HostState, String> {
-    let Phase::Working(work) = &state.phase else { return Err(format!("the host is {:?}", state.phase)) };
+    let Standing::Working(work) = &state.standing else { return Err(format!("the host is {:?}", state.standing)) };
     if work.step != step {
         return Err(format!("the host is at step {}", work.step));
     }
     let mut next = state.clone();
     let to =
-        |stage: Stage, attempt: u32, started: Ms| Phase::Working(Work { step, attempt, stage, since: at, started });
+        |stage: Stage, attempt: u32, started: Ms| Standing::Working(Work { step, attempt, stage, since: at, started });
     match (&work.stage, event) {
         (Stage::Ready | Stage::Again | Stage::Doubt { .. } | Stage::Probed { .. }, StepEvent::Started { attempt }) => {
             if *attempt < work.attempt {
@@ -207,7 +212,7 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
             }
             // what only looks is looked at until one deadline; another try of anything else has its own
             let again = plan.steps[step].kind.looks() && !matches!(work.stage, Stage::Ready);
-            next.phase = to(Stage::Running { pid: None }, *attempt, if again { work.started } else { at });
+            next.standing = to(Stage::Running { pid: None }, *attempt, if again { work.started } else { at });
             next.attempts = *attempt;
             let takes = plan.steps[step].takes_down;
             next.expect.add(takes, at);
@@ -215,27 +220,27 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
         }
         (Stage::Ended { .. }, StepEvent::Started { attempt }) if *attempt > work.attempt => {
             let started = if plan.steps[step].kind.looks() { work.started } else { at };
-            next.phase = to(Stage::Running { pid: None }, *attempt, started);
+            next.standing = to(Stage::Running { pid: None }, *attempt, started);
             next.attempts = *attempt;
         }
         (Stage::Running { .. }, StepEvent::Spawned { attempt, pid }) if *attempt == work.attempt => {
-            next.phase = to(Stage::Running { pid: Some(*pid) }, work.attempt, work.started);
+            next.standing = to(Stage::Running { pid: Some(*pid) }, work.attempt, work.started);
         }
         (Stage::Running { .. }, StepEvent::Ended { attempt, end }) if *attempt == work.attempt => {
             let stage = match end.known() {
                 true => Stage::Ended { end: end.clone() },
                 false => Stage::Doubt { end: end.clone() },
             };
-            next.phase = to(stage, work.attempt, work.started);
+            next.standing = to(stage, work.attempt, work.started);
             if plan.steps[step].takes_down == TakesDown::Unknown {
                 next.expect.unknown_until = Some(at);
             }
         }
         (Stage::Doubt { end }, StepEvent::Probing { .. }) => {
-            next.phase = to(Stage::Probing { end: end.clone() }, work.attempt, work.started);
+            next.standing = to(Stage::Probing { end: end.clone() }, work.attempt, work.started);
         }
         (Stage::Probing { end }, StepEvent::Probed { end: probe, .. }) => {
-            next.phase = to(Stage::Probed { end: end.clone(), probe: probe.clone() }, work.attempt, work.started);
+            next.standing = to(Stage::Probed { end: end.clone(), probe: probe.clone() }, work.attempt, work.started);
         }
         (_, StepEvent::Passed { .. }) => {
             if plan.steps[step].kind == StepKind::WaitUp {
@@ -243,9 +248,9 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
                 (next.disrupted, next.baseline, next.expect) = (false, None, Expect::default());
                 next.unproved = false;
             }
-            (next.phase, next.attempts) = (ready(step + 1, 1, at), 0);
+            (next.standing, next.attempts) = (ready(step + 1, 1, at), 0);
         }
-        (_, StepEvent::Tolerated { .. }) => (next.phase, next.attempts) = (ready(step + 1, 1, at), 0),
+        (_, StepEvent::Tolerated { .. }) => (next.standing, next.attempts) = (ready(step + 1, 1, at), 0),
         (was, _) => return Err(format!("the step is {was:?}")),
     }
     Ok(next)

@@ -2,7 +2,7 @@
 
 use super::decide::Desk;
 use super::event::{Approval, Event, HostEvent, Ms, RunEvent, StepEvent, Stop, What};
-use super::model::{HostState, Job, Phase, Stage, Work};
+use super::model::{HostState, Job, Stage, Standing, Work};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::{ApproveScope, StepKind, Then};
 
@@ -47,13 +47,13 @@ pub fn pending(plan: &Plan, job: &Job) -> Vec<Pending> {
 
 /// The canary's hosts have been opened, none is in work any more, and nobody has let the others follow.
 pub fn canary_is_through(plan: &Plan, job: &Job) -> bool {
-    let waits = |host: &HostState| host.phase == Phase::Waiting;
+    let waits = |host: &HostState| host.standing == Standing::Waiting;
     holds_the_others(plan, job) && !job.hosts.iter().any(HostState::in_work) && job.hosts.iter().any(waits)
 }
 
 fn canary_question(plan: &Plan, job: &Job) -> String {
     let begun = job.hosts.iter().filter(|host| host.opened_at.is_some() && host.already.is_none());
-    let done = begun.clone().filter(|host| host.phase == Phase::Done && !host.unproved).count();
+    let done = begun.clone().filter(|host| host.standing == Standing::Done && !host.unproved).count();
     let left = plan.hosts.len() - job.hosts.iter().filter(|host| host.ended()).count();
     format!("the canary is through, {done} of {} done; shall the other {left} follow?", begun.count())
 }
@@ -130,6 +130,6 @@ fn deadline(job: &Job, work: &Work, timeout_ms: Ms) -> Ms {
 
 /// Did the run end because an approval is missing, and nothing worse?
 pub(super) fn missing(job: &Job) -> bool {
-    let waits = job.hosts.iter().any(|host| host.phase == Phase::Waiting);
+    let waits = job.hosts.iter().any(|host| host.standing == Standing::Waiting);
     waits && matches!(job.stopping, Some(Stop::NotApproved { .. }))
 }

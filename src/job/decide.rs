@@ -5,7 +5,7 @@
 use super::event::{Event, HostEvent, Ms, Outcome, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::gate;
 use super::heard::{Need, View};
-use super::model::{Job, Phase, SetupState, Stage};
+use super::model::{Job, SetupState, Stage, Standing};
 use super::rules::Frame;
 use super::view::{Action, Task};
 use super::{advance, approval, begin, open};
@@ -172,7 +172,7 @@ impl Desk<'_> {
 
     /// A host that had failed may be back: while somebody waits, its gate is asked now and then.
     fn recover(&mut self) {
-        if !self.job.hosts.iter().any(|host| host.phase == Phase::Waiting) {
+        if !self.job.hosts.iter().any(|host| host.standing == Standing::Waiting) {
             return;
         }
         for target in 0..self.job.hosts.len() {
@@ -228,7 +228,7 @@ impl Desk<'_> {
     fn finish(&mut self) {
         let busy = self.job.hosts.iter().any(|host| host.in_work())
             || self.job.setup.iter().any(|state| matches!(state, SetupState::Running { .. }));
-        let waiting = self.job.hosts.iter().any(|host| host.phase == Phase::Waiting);
+        let waiting = self.job.hosts.iter().any(|host| host.standing == Standing::Waiting);
         if busy || (waiting && self.job.stopping.is_none()) {
             return;
         }
@@ -256,23 +256,23 @@ impl Desk<'_> {
 
 /// In doubt before failed before stale before stopped.
 pub fn outcome(job: &Job) -> Outcome {
-    let lost = |phase: &Phase| matches!(phase, Phase::Lost { .. } | Phase::Working(_));
+    let lost = |standing: &Standing| matches!(standing, Standing::Lost { .. } | Standing::Working(_));
     let failed = job.hosts.iter().any(|host| host.counts_as_failure());
     let any = |test: &dyn Fn(&super::model::HostState) -> bool| job.hosts.iter().any(test);
-    if any(&|host| lost(&host.phase) && !host.settled) {
+    if any(&|host| lost(&host.standing) && !host.settled) {
         Outcome::InDoubt
     } else if !failed && matches!(job.stopping, Some(Stop::Drift { .. })) {
         Outcome::Stale
     } else if !failed && approval::missing(job) {
         Outcome::NotApproved
     } else if failed
-        || any(&|host| matches!(host.phase, Phase::Skipped { .. }) && !host.settled)
+        || any(&|host| matches!(host.standing, Standing::Skipped { .. }) && !host.settled)
         || matches!(job.stopping, Some(Stop::Setup { .. }))
     {
         Outcome::Failed
     } else if matches!(job.stopping, Some(Stop::Drift { .. })) {
         Outcome::Stale
-    } else if any(&|host| host.phase == Phase::Waiting) {
+    } else if any(&|host| host.standing == Standing::Waiting) {
         Outcome::Stopped
     } else {
         Outcome::Succeeded

@@ -51,7 +51,7 @@ pub enum SetupState {
 /// One host under work.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostState {
-    pub phase: Phase,
+    pub standing: Standing,
     /// Kept until the gate passes, over every attempt and resume.
     pub baseline: Option<Baseline>,
     /// A disruptive step was started, and no gate has passed since.
@@ -92,8 +92,9 @@ impl Expect {
     }
 }
 
+/// Where a host stands in the part of the run that goes on now.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Phase {
+pub enum Standing {
     #[default]
     Waiting,
     Working(Work),
@@ -114,7 +115,7 @@ pub enum Phase {
     },
 }
 
-/// Where a host stands in its chain.
+/// At which step of its chain, and how far in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {
     pub step: usize,
@@ -146,15 +147,15 @@ pub enum Stage {
 
 impl HostState {
     pub fn working(&self) -> Option<&Work> {
-        match &self.phase {
-            Phase::Working(work) => Some(work),
+        match &self.standing {
+            Standing::Working(work) => Some(work),
             _ => None,
         }
     }
 
     /// Is it in work: from its first step to the end of its grace?
     pub fn in_work(&self) -> bool {
-        matches!(self.phase, Phase::Working(_) | Phase::Settling { .. })
+        matches!(self.standing, Standing::Working(_) | Standing::Settling { .. })
     }
 
     /// Does it hold its conflicts and its slot?
@@ -164,14 +165,17 @@ impl HostState {
 
     /// Nothing more is done with it in this session.
     pub fn ended(&self) -> bool {
-        matches!(self.phase, Phase::Done | Phase::Failed { .. } | Phase::Lost { .. } | Phase::Skipped { .. })
+        matches!(
+            self.standing,
+            Standing::Done | Standing::Failed { .. } | Standing::Lost { .. } | Standing::Skipped { .. }
+        )
     }
 
     /// Failed, lost or in doubt, and not settled by the operator.
     pub fn counts_as_failure(&self) -> bool {
-        let failed = match &self.phase {
-            Phase::Failed { .. } | Phase::Lost { .. } => true,
-            Phase::Working(work) => {
+        let failed = match &self.standing {
+            Standing::Failed { .. } | Standing::Lost { .. } => true,
+            Standing::Working(work) => {
                 matches!(work.stage, Stage::Doubt { .. } | Stage::Probing { .. } | Stage::Probed { .. })
             }
             _ => false,

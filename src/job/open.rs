@@ -5,7 +5,7 @@ use super::decide::Desk;
 use super::event::{HostEvent, Question, RunEvent, StepEvent, Stop};
 use super::evidence::{gossip, names, observers};
 use super::heard::Need;
-use super::model::{Job, Phase};
+use super::model::{Job, Standing};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::Action;
@@ -62,7 +62,8 @@ pub(super) fn hosts(desk: &mut Desk) {
         return desk.run(RunEvent::Stopping { why });
     }
     let job = desk.job;
-    if job.failures() > desk.frame.plan.max_failures || !job.hosts.iter().any(|host| host.phase == Phase::Waiting) {
+    if job.failures() > desk.frame.plan.max_failures || !job.hosts.iter().any(|host| host.standing == Standing::Waiting)
+    {
         return;
     }
     if !shape_known(desk) {
@@ -77,7 +78,7 @@ pub(super) fn hosts(desk: &mut Desk) {
     let mut round = Round::new(desk.frame, job);
     let mut blocked = Vec::new();
     for target in 0..job.hosts.len() {
-        if job.hosts[target].phase != Phase::Waiting {
+        if job.hosts[target].standing != Standing::Waiting {
             continue;
         }
         if round.full() {
@@ -131,15 +132,15 @@ fn open(desk: &mut Desk, target: TargetIx, baseline: super::event::Baseline) {
 fn must_stop(desk: &Desk) -> Option<Stop> {
     let plan = desk.frame.plan;
     let settled = |host: &super::model::HostState| host.settled;
-    let failed = |phase: &Phase| matches!(phase, Phase::Failed { .. } | Phase::Lost { .. });
-    let failures = desk.job.hosts.iter().filter(|host| failed(&host.phase) && !settled(host)).count() as u32;
+    let failed = |standing: &Standing| matches!(standing, Standing::Failed { .. } | Standing::Lost { .. });
+    let failures = desk.job.hosts.iter().filter(|host| failed(&host.standing) && !settled(host)).count() as u32;
     if failures > plan.max_failures {
         return Some(Stop::Failures { failed: failures, allowed: plan.max_failures });
     }
     if !desk.view.drift.is_empty() {
         return Some(Stop::Drift { differences: desk.view.drift.clone() });
     }
-    let waiting = desk.job.hosts.iter().any(|host| host.phase == Phase::Waiting);
+    let waiting = desk.job.hosts.iter().any(|host| host.standing == Standing::Waiting);
     plan.stop_after.filter(|hosts| desk.job.opened >= *hosts && waiting).map(|hosts| Stop::After { hosts })
 }
 
@@ -176,7 +177,7 @@ fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, String)>) {
     // only those whose own obstacle is known, unless that is nobody: then the run would never end
     let known = !reasons.is_empty();
     for target in 0..desk.job.hosts.len() {
-        if desk.job.hosts[target].phase != Phase::Waiting || (known && !reasons.contains_key(&target)) {
+        if desk.job.hosts[target].standing != Standing::Waiting || (known && !reasons.contains_key(&target)) {
             continue;
         }
         let why = reasons.get(&target).map_or("no observer could say what the cluster is", String::as_str);
@@ -243,7 +244,7 @@ impl<'a> Round<'a> {
         let busy = |name: &String| {
             self.of(|at| at.datacenter == *name).any(|target| {
                 let host = &self.job.hosts[target];
-                let waits = host.phase == Phase::Waiting && !self.blocked.contains(&target);
+                let waits = host.standing == Standing::Waiting && !self.blocked.contains(&target);
                 host.out() || waits || host.counts_as_failure()
             })
         };
@@ -259,8 +260,8 @@ impl<'a> Round<'a> {
         }
         // the first that waits says which rack is open: in the plan's order, which the playbook may have changed
         let mut here = self.of(|at| at.datacenter == mine.datacenter);
-        let first =
-            here.find(|target| self.job.hosts[*target].phase == Phase::Waiting && !self.blocked.contains(target))?;
+        let first = here
+            .find(|target| self.job.hosts[*target].standing == Standing::Waiting && !self.blocked.contains(target))?;
         let rack = &self.frame.plan.nodes[self.frame.plan.hosts[first].node].rack;
         (*rack != mine.rack).then(|| Hold::Rack(rack.clone()))
     }

@@ -5,7 +5,7 @@ use super::apply::apply;
 use super::decide::{Decision, decide};
 use super::event::{Event, Ms, RunEvent, What};
 use super::heard::View;
-use super::model::{Job, Phase};
+use super::model::{Job, Standing};
 use super::observe::{facts, observe};
 use super::open::Round;
 use super::rules::Frame;
@@ -61,7 +61,7 @@ impl Calm<'_> {
 
     /// Decides until nothing new comes; setup steps end at once. Returns the hosts that opened.
     fn settle(&mut self) -> Vec<TargetIx> {
-        let before: Vec<bool> = self.job.hosts.iter().map(|host| host.phase == Phase::Waiting).collect();
+        let before: Vec<bool> = self.job.hosts.iter().map(|host| host.standing == Standing::Waiting).collect();
         loop {
             let decision = decide(self.frame, &self.job, &self.view, self.now);
             if decision.is_empty() {
@@ -75,7 +75,7 @@ impl Calm<'_> {
                 }
             }
         }
-        let opened = |target: &TargetIx| before[*target] && self.job.hosts[*target].phase != Phase::Waiting;
+        let opened = |target: &TargetIx| before[*target] && self.job.hosts[*target].standing != Standing::Waiting;
         (0..before.len()).filter(opened).collect()
     }
 
@@ -133,7 +133,7 @@ impl Calm<'_> {
     fn reasons(&self, because: &mut [Option<String>]) {
         let round = Round::new(self.frame, &self.job);
         for (target, because) in because.iter_mut().enumerate() {
-            if self.job.hosts[target].phase != Phase::Waiting {
+            if self.job.hosts[target].standing != Standing::Waiting {
                 continue;
             }
             let node = self.frame.plan.hosts[target].node;

@@ -2,7 +2,7 @@
 
 use super::event::Ms;
 use super::heard::View;
-use super::model::{Job, Phase, Stage};
+use super::model::{Job, Stage, Standing};
 use super::open::Round;
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
@@ -60,7 +60,7 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
     }
     all.extend((0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host)));
     if job.stopping.is_none() && job.ended.is_none() {
-        let waits = (0..job.hosts.len()).filter(|host| job.hosts[*host].phase == Phase::Waiting);
+        let waits = (0..job.hosts.len()).filter(|host| job.hosts[*host].standing == Standing::Waiting);
         all.extend(waits.take(most).map(|host| turn(frame, job, view, host, now)));
     }
     all
@@ -96,7 +96,7 @@ fn approval_words(question: &str) -> String {
 
 fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Waiting> {
     let state = &job.hosts[host];
-    if let Phase::Settling { since } = state.phase {
+    if let Standing::Settling { since } = state.standing {
         let deadline = Some(since + frame.plan.grace_ms);
         let what = "the end of its grace".to_string();
         return Some(Waiting { host: Some(host), step: None, what, asked: vec![], since, deadline, person: false });

@@ -7,7 +7,7 @@ use rollbook::display::{About, Display, Lines, Volume, summary};
 use rollbook::execute::engine::{self, EngineError, RunContext};
 use rollbook::execute::process::Launcher;
 use rollbook::job::event::{End, Event, HostEvent, Ms, Outcome, Resolution, RunEvent, StepEvent, What};
-use rollbook::job::model::{Job, Phase};
+use rollbook::job::model::{Job, Standing};
 use rollbook::job::rules::Rules;
 use rollbook::job::view::{Input, Told};
 use rollbook::job::waiting::Waiting;
@@ -276,7 +276,7 @@ async fn told_to_stop_it_finishes_the_host_in_work_and_goes_on_later() {
     };
     let (outcome, job) = ground.run(&run, stop).await;
     assert_eq!((outcome, opened(&ground.events(&run))), (Outcome::Stopped, 1));
-    assert_eq!(job.hosts.iter().filter(|host| host.phase == Phase::Done).count(), 1);
+    assert_eq!(job.hosts.iter().filter(|host| host.standing == Standing::Done).count(), 1);
     let shown = summary(&ground.file.plan, &job, &ground.events(&run), &About { run: &run, ..About::default() });
     assert!(shown.contains(&format!("rollbook resume {run}")) && shown.contains("not begun"), "{shown}");
     let (outcome, _) = ground.run(&run, |_, _| {}).await;

@@ -8,7 +8,7 @@ use crate::job::apply::apply;
 use crate::job::decide::decide;
 use crate::job::event::{End, Event, HostEvent, Ms, Outcome, Question, Resolution, RunEvent, What};
 use crate::job::heard::View;
-use crate::job::model::{Job, Phase, Stage};
+use crate::job::model::{Job, Stage, Standing};
 use crate::job::observe::{facts, observe};
 use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input, Task, Told};
@@ -84,7 +84,7 @@ pub fn run(scene: &Scene, rules: Rules) -> Report {
         outcome: drive.job.ended,
         sessions: drive.job.session,
         took: drive.now - START,
-        done: drive.job.hosts.iter().filter(|host| host.phase == Phase::Done).count(),
+        done: drive.job.hosts.iter().filter(|host| host.standing == Standing::Done).count(),
         events: drive.events,
         questions: drive.questions,
     }
@@ -257,7 +257,7 @@ impl Drive<'_> {
             }
         }
         for host in 0..self.job.hosts.len() {
-            if !matches!(self.job.hosts[host].phase, Phase::Failed { .. } | Phase::Lost { .. }) {
+            if !matches!(self.job.hosts[host].standing, Standing::Failed { .. } | Standing::Lost { .. }) {
                 continue;
             }
             let how = match self.dice.between(0, 9) {
