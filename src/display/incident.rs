@@ -136,6 +136,10 @@ fn step_sentence(plan: &Plan, step: usize, event: &StepEvent) -> String {
             format!("started{} (allowed {})", nth(attempt), super::duration(allowed))
         }
         StepEvent::Spawned { pid, .. } => format!("runs as process {pid}"),
+        StepEvent::Ended { end, registered: Some(value), .. } => {
+            let name = plan.steps.get(step).and_then(|step| step.register.as_deref()).unwrap_or_default();
+            format!("{}; host.vars.{name} is `{}`", end_words(end), value.escape_debug())
+        }
         StepEvent::Ended { end, .. } => end_words(end),
         StepEvent::Passed { proof, .. } => format!("passed: {proof}"),
         StepEvent::Tolerated { because, .. } => format!("failed, the chain goes on: {because}"),

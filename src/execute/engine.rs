@@ -186,7 +186,7 @@ impl<'a> Engine<'a> {
         observe(self.frame, &self.job, &mut self.view, &input, now);
         let remark = match &input {
             Input::Told(told) => remarks::answer(self.frame.plan, &self.job, told, !facts.is_empty(), &self.ctx.run),
-            Input::Ended { task, end } if !facts.is_empty() => {
+            Input::Ended { task, end, .. } if !facts.is_empty() => {
                 let folder = self.ctx.store.run_folder(&self.ctx.run);
                 remarks::last_words_of(self.frame.plan, &folder, *task, self.job.session, end)
             }
@@ -201,10 +201,10 @@ impl<'a> Engine<'a> {
 
     /// What a command printed is looked at before its end counts.
     fn as_expected(&self, input: Input) -> Input {
-        let Input::Ended { task, end } = input else { return input };
+        let Input::Ended { task, end, .. } = input else { return input };
         let folder = self.ctx.store.run_folder(&self.ctx.run);
-        let end = output::judge(self.frame.plan, &folder, task, self.job.session, end);
-        Input::Ended { task, end }
+        let (end, registered) = output::judge(self.frame.plan, &folder, task, self.job.session, end);
+        Input::Ended { task, end, registered }
     }
 
     /// First on the disk, then in force, then shown.
@@ -235,7 +235,7 @@ impl<'a> Engine<'a> {
                 observe(self.frame, &self.job, &mut self.view, &Input::Asking { node, question }, now);
                 self.asks.spawn(orders::ask(self.ctx.asker.clone(), node, question, self.ctx.tx.clone()));
             }
-            Action::Spawn(task) => match orders::spec(self.frame.plan, task, &self.ctx, self.job.session) {
+            Action::Spawn(task) => match orders::spec(self.frame.plan, task, &self.ctx, &self.job) {
                 Ok(spec) => {
                     let control = super::process::spawn(&self.ctx.launcher, task, spec, self.ctx.tx.clone());
                     self.tasks.insert(task, control);
@@ -243,7 +243,7 @@ impl<'a> Engine<'a> {
                 Err(because) => {
                     let end = crate::job::event::End::NotSpawned { because };
                     // Our own receiver lives as long as we do.
-                    let _ = self.ctx.tx.send(Input::Ended { task, end });
+                    let _ = self.ctx.tx.send(Input::Ended { task, end, registered: None });
                 }
             },
             Action::End { task, timed_out } => {

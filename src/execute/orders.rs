@@ -5,10 +5,12 @@ use super::process::ProcessSpec;
 use crate::ask::{self, Asker};
 use crate::diagnostic::Diagnostic;
 use crate::job::event::{Ms, Question};
+use crate::job::model::Job;
 use crate::job::view::{Answer, Input, Task};
 use crate::plan::model::{NodeIx, Plan};
-use crate::playbook::template::{fill, fill_env};
+use crate::playbook::template::{RunValues, fill, fill_env};
 use crate::store::attempt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -21,29 +23,35 @@ const LEFT_BEHIND: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// A sentence, when a hole of the words cannot be filled.
-pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, session: u32) -> Result<ProcessSpec, String> {
-    let (run, reason) = (ctx.run.as_str(), ctx.reason.as_deref());
+pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, job: &Job) -> Result<ProcessSpec, String> {
+    let run = ctx.run.as_str();
+    let none = BTreeMap::new();
+    let vars = match task {
+        Task::Step { host, .. } | Task::Probe { host, .. } => &job.hosts[host].vars,
+        Task::Setup { .. } | Task::Undo { .. } => &none,
+    };
+    let values = RunValues { run_id: run, reason: ctx.reason.as_deref(), vars };
     let mut spec = ProcessSpec {
         words: vec![],
         script: None,
         env: ctx.env.clone(),
-        dir: ctx.store.run_folder(run).join(attempt::folder(plan, task, session)),
+        dir: ctx.store.run_folder(run).join(attempt::folder(plan, task, job.session)),
         timeout: None,
         grace: ctx.grace,
         patience: LEFT_BEHIND,
     };
-    let filled = |words: &[String]| fill(words, run, reason).map_err(sentence);
+    let filled = |words: &[String]| fill(words, &values).map_err(sentence);
     match task {
         Task::Step { host, step, .. } => {
             let rendered = &plan.hosts[host].words[step];
             spec.words = filled(&rendered.command)?;
             spec.script = plan.steps[step].script.clone();
-            spec.env.extend(fill_env(&rendered.env, run, reason).map_err(sentence)?);
+            spec.env.extend(fill_env(&rendered.env, &values).map_err(sentence)?);
         }
         Task::Probe { host, step, .. } => {
             let rendered = &plan.hosts[host].words[step];
             spec.words = filled(rendered.probe.as_deref().unwrap_or_default())?;
-            spec.env.extend(fill_env(&rendered.env, run, reason).map_err(sentence)?);
+            spec.env.extend(fill_env(&rendered.env, &values).map_err(sentence)?);
         }
         Task::Setup { index } => spec.words = filled(&plan.setup[index].run)?,
         Task::Undo { index } => spec.words = filled(plan.setup[index].undo.as_deref().unwrap_or_default())?,

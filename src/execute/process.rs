@@ -96,10 +96,10 @@ pub fn spawn(launcher: &Launcher, task: Task, spec: ProcessSpec, tx: UnboundedSe
             drop(tx.send(Input::Spawned { task, pid: child.id().unwrap_or_default() }));
             tokio::spawn(async move {
                 let end = attend(child, &spec, ending).await;
-                drop(tx.send(Input::Ended { task, end }));
+                drop(tx.send(Input::Ended { task, end, registered: None }));
             });
         }
-        Err(because) => drop(tx.send(Input::Ended { task, end: End::NotSpawned { because } })),
+        Err(because) => drop(tx.send(Input::Ended { task, end: End::NotSpawned { because }, registered: None })),
     }
     Control { end }
 }
@@ -110,7 +110,7 @@ pub fn adopt(task: Task, dir: PathBuf, grace: Duration, tx: UnboundedSender<Inpu
     let (end, ending) = watch::channel(None);
     tokio::spawn(async move {
         let end = await_earlier(&dir, grace, ending).await;
-        drop(tx.send(Input::Ended { task, end }));
+        drop(tx.send(Input::Ended { task, end, registered: None }));
     });
     Control { end }
 }

@@ -11,6 +11,7 @@ use super::view::{Action, Task};
 use super::{approval, gate, open};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
+use crate::playbook::template;
 use std::collections::BTreeSet;
 
 /// So long is proof sought after a command whose end nobody saw.
@@ -78,6 +79,9 @@ impl At<'_> {
         if step.kind == StepKind::WaitUp && !state.disrupted {
             return self.passed(desk, "nothing was taken out");
         }
+        if let Some(why) = self.unfilled(desk) {
+            return self.failed(desk, why);
+        }
         if !step.disruptive() || state.disrupted {
             return self.started(desk, attempt, None);
         }
@@ -111,6 +115,17 @@ impl At<'_> {
         } else {
             desk.decision.wake(end);
         }
+    }
+
+    /// Why the step's words cannot be filled with what earlier steps registered; before anything is done.
+    fn unfilled(&self, desk: &Desk) -> Option<String> {
+        if desk.frame.calm {
+            return None; // nothing was registered: no command ran
+        }
+        let words = &desk.frame.plan.hosts[self.host].words[self.work.step];
+        let all = words.command.iter().chain(words.probe.iter().flatten());
+        let finding = template::check_vars(all, &desk.job.hosts[self.host].vars).err()?;
+        Some(finding.help.iter().fold(finding.message.clone(), |message, help| format!("{message}; {help}")))
     }
 
     /// A host that was back and is tried again was opened long ago: others may have been taken out since.

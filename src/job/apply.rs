@@ -226,7 +226,10 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
         (Stage::Running { .. }, StepEvent::Spawned { attempt, pid }) if *attempt == work.attempt => {
             next.standing = to(Stage::Running { pid: Some(*pid) }, work.attempt, work.started);
         }
-        (Stage::Running { .. }, StepEvent::Ended { attempt, end }) if *attempt == work.attempt => {
+        (Stage::Running { .. }, StepEvent::Ended { attempt, end, registered }) if *attempt == work.attempt => {
+            if let (Some(name), Some(value)) = (&plan.steps[step].register, registered) {
+                next.vars.insert(name.clone(), value.clone());
+            }
             let stage = match end.known() {
                 true => Stage::Ended { end: end.clone() },
                 false => Stage::Doubt { end: end.clone() },

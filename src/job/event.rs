@@ -194,6 +194,9 @@ pub enum StepEvent {
     Ended {
         attempt: u32,
         end: End,
+        /// What a step with `register` printed: from now on a variable of the host.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        registered: Option<String>,
     },
     /// What makes the step succeed is proved.
     Passed {
@@ -240,6 +243,10 @@ pub enum End {
     Unlike {
         said: String,
     },
+    /// A good exit status, but an output that no variable of a host may hold.
+    Unfit {
+        because: String,
+    },
 }
 
 impl End {
@@ -250,7 +257,7 @@ impl End {
     /// Is it known how the command ended? One that timed out, was killed, or whose end nobody saw may still
     /// run on the host: it is lost, not failed.
     pub fn known(&self) -> bool {
-        matches!(self, End::Exit { .. } | End::NotSpawned { .. } | End::Unlike { .. })
+        matches!(self, End::Exit { .. } | End::NotSpawned { .. } | End::Unlike { .. } | End::Unfit { .. })
     }
 
     /// For a sentence: `exit status 3`.
@@ -264,6 +271,7 @@ impl End {
             End::Unseen => "nobody saw its end".into(),
             End::Unlike { said } if said.is_empty() => "it said nothing, which is not as expected".into(),
             End::Unlike { said } => format!("it said `{said}`, which is not as expected"),
+            End::Unfit { because } => because.clone(),
         }
     }
 }

@@ -67,6 +67,8 @@ pub struct HostState {
     pub settled: bool,
     /// Attempts at the current step so far.
     pub attempts: u32,
+    /// What its steps have registered.
+    pub vars: BTreeMap<String, String>,
 }
 
 /// What must be proved before the host counts as back.

@@ -55,7 +55,7 @@ pub fn facts(plan: &Plan, job: &Job, input: &Input, now: Ms) -> Vec<Event> {
         Input::Spawned { task: Task::Step { host, step, attempt }, pid } if running(job, *host, *step, *attempt) => {
             What::Step { host: *host, step: *step, event: StepEvent::Spawned { attempt: *attempt, pid: *pid } }
         }
-        Input::Ended { task, end } => match ended(job, *task, end) {
+        Input::Ended { task, end, registered } => match ended(job, *task, end, registered) {
             Some(what) => what,
             None => return vec![],
         },
@@ -77,13 +77,13 @@ fn running(job: &Job, host: usize, step: usize, attempt: u32) -> bool {
     work.is_some_and(|work| work.step == step && work.attempt == attempt && matches!(work.stage, Stage::Running { .. }))
 }
 
-fn ended(job: &Job, task: Task, end: &super::event::End) -> Option<What> {
+fn ended(job: &Job, task: Task, end: &super::event::End, registered: &Option<String>) -> Option<What> {
     let end = end.clone();
     match task {
         Task::Step { host, step, attempt } => running(job, host, step, attempt).then_some(What::Step {
             host,
             step,
-            event: StepEvent::Ended { attempt, end },
+            event: StepEvent::Ended { attempt, end, registered: registered.clone() },
         }),
         Task::Probe { host, step, attempt } => {
             let work = job.hosts.get(host)?.working()?;

@@ -84,7 +84,7 @@ impl Calm<'_> {
             Task::Step { step, .. } => self.frame.plan.steps[step].ok_exit.first().copied().unwrap_or(0),
             _ => 0,
         };
-        let input = Input::Ended { task, end: super::event::End::Exit { status: step } };
+        let input = Input::Ended { task, end: super::event::End::Exit { status: step }, registered: None };
         let events = facts(self.frame.plan, &self.job, &input, self.now);
         observe(self.frame, &self.job, &mut self.view, &input, self.now);
         self.take(Decision { events, ..Decision::default() });

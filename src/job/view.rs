@@ -66,6 +66,8 @@ pub enum Input {
     Ended {
         task: Task,
         end: super::event::End,
+        /// What a step with `register` printed.
+        registered: Option<String>,
     },
     Told(Told),
     /// A time that `decide` asked for has come.

@@ -185,6 +185,9 @@ pub struct Step {
     pub pause_ms: Option<u64>,
     /// Text of a script, run by `bash -euo pipefail` or by its own `#!`.
     pub script: Option<String>,
+    /// Its standard output, trimmed, becomes this variable of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<Retries>,
     /// Of `approve`: whom it is for.
@@ -222,7 +225,8 @@ pub struct Target {
     pub words: Vec<Rendered>,
 }
 
-/// What one step is on one host. Holes: `‹run.id›`, `‹run.reason›`, with a filter `‹run.reason|quote›`.
+/// What one step is on one host. Holes: `‹run.id›`, `‹run.reason›`, `‹host.vars.port›` that a step before it registers;
+/// with a filter `‹run.reason|quote›`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rendered {

@@ -149,6 +149,7 @@ pub fn step(kind: StepKind, takes_down: TakesDown, minutes: u64) -> Step {
         guessed: None,
         pause_ms: None,
         script: None,
+        register: None,
         retries: None,
         scope: None,
         message: None,

@@ -4,6 +4,7 @@ use super::guess;
 use super::meaning::{Samples, kind_word};
 use super::model::{ParamType, Playbook, Step, StepKind, Strategy, TakesDown};
 use super::params::eval_when;
+use super::registers;
 use super::template::Params;
 use crate::diagnostic::Diagnostic;
 use serde_json::{Value, json};
@@ -37,7 +38,9 @@ pub fn check(playbook: &Playbook, samples: &Samples) -> Vec<Diagnostic> {
     };
     let mut seen = BTreeSet::new();
     for params in combinations {
-        let Some(finding) = walk(playbook, &effects, &params) else { continue };
+        let takes_part = |step: &Step| step.when.as_ref().is_none_or(|when| eval_when(when, &params).unwrap_or(true));
+        let unregistered = || registers::walk(playbook, &|number| takes_part(&playbook.steps[number]));
+        let Some(finding) = walk(playbook, &effects, &takes_part).or_else(unregistered) else { continue };
         if seen.insert((finding.message.clone(), finding.span)) {
             findings.push(with_values(finding, playbook, &params));
         }
@@ -60,12 +63,12 @@ fn unknown_effect(step: &Step, samples: &Samples) -> Diagnostic {
     Diagnostic::warning(message).at(step.span).help("say it: `takes-down: nothing`, `restart` or `reboot`")
 }
 
-/// The first thing wrong on the way of a host under these values.
-fn walk(playbook: &Playbook, effects: &[TakesDown], params: &Params) -> Option<Diagnostic> {
+/// The first thing wrong on the way of a host that goes through these steps.
+fn walk(playbook: &Playbook, effects: &[TakesDown], takes_part: &dyn Fn(&Step) -> bool) -> Option<Diagnostic> {
     let mut down: Option<&Step> = None;
     let mut unproved: Option<&Step> = None;
     for (step, effect) in playbook.steps.iter().zip(effects) {
-        if !step.when.as_ref().is_none_or(|when| eval_when(when, params).unwrap_or(true)) {
+        if !takes_part(step) {
             continue;
         }
         match step.kind {

@@ -253,6 +253,7 @@ fn step(out: &mut Lines, step: &Step) {
     let statuses: Vec<String> = step.ok_exit.iter().map(i32::to_string).collect();
     out.option(4, "ok-exit", has("ok-exit").then(|| format!("[{}]", statuses.join(", "))));
     out.option(4, "expect", step.expect.as_ref().map(|word| quoted(&word.template)));
+    out.option(4, "register", step.register.clone());
     out.option(4, "retries", step.retries.map(retries));
     let scope = |scope| if scope == ApproveScope::Host { "host" } else { "rest" };
     out.option(4, "scope", step.scope.map(|word| scope(word).to_owned()));

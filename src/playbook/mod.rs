@@ -16,6 +16,7 @@ mod document;
 mod explain;
 mod hosts_file;
 mod meaning;
+mod registers;
 mod structure;
 mod written;
 

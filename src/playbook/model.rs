@@ -331,6 +331,8 @@ pub struct Step {
     pub ok_exit: Vec<i32>,
     /// A regular expression that the standard output must match somewhere.
     pub expect: Option<Word>,
+    /// Its standard output becomes this variable of the host.
+    pub register: Option<String>,
     pub retries: Option<Retries>,
     /// Of `approve`.
     pub scope: Option<ApproveScope>,

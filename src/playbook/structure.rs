@@ -268,6 +268,11 @@ impl<'a> Judge<'a> {
             return;
         }
         let pattern = schema.get("pattern").and_then(Value::as_str);
+        if definition == "VarName" && pattern.is_some_and(|pattern| !self.matches(pattern, text)) {
+            let error = Diagnostic::error(format!("{} `{text}` is no name that templates read", at.name));
+            let help = advice::better_name(text, pattern.unwrap_or_default());
+            return self.findings.push(error.at(at.of(node)).help(help));
+        }
         if node.reads() == Some(Reads::Text) && pattern.is_some_and(|pattern| !self.matches(pattern, text)) {
             let error = match text.trim().is_empty() {
                 true => Diagnostic::error(format!("{} is empty", at.name)),

@@ -6,7 +6,7 @@ mod names;
 pub mod safe;
 mod values;
 
-pub use fill::{fill, fill_args, fill_env};
+pub use fill::{RunValues, check_vars, fill, fill_args, fill_env};
 pub use names::{Scope, check};
 pub(super) use names::{judge as judge_name, names as names_in, position as name_at};
 
@@ -15,7 +15,7 @@ use super::model::{Command, Word};
 use crate::diagnostic::{Diagnostic, Span};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Values of the playbook's parameters, as `params::bind` gives them.
@@ -33,7 +33,20 @@ pub struct HostContext {
     pub id: String,
     pub datacenter: String,
     pub rack: String,
+    /// What is known of the host before the run (`cluster.hosts`), by name.
+    pub vars: BTreeMap<String, HostVar>,
 }
+
+/// A value of a host that a file gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostVar {
+    pub value: String,
+    /// `names.yaml:3:24`
+    pub place: String,
+}
+
+/// Before a variable's name in the environment of a script.
+pub const VAR_PREFIX: &str = "ROLLBOOK_VAR_";
 
 /// What templates read as `cluster`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,17 +67,17 @@ pub fn render_command(
     cluster: &ClusterContext,
     params: &Params,
 ) -> Result<Vec<String>, Diagnostic> {
-    render(command, &context(Some(host), Some(cluster), params))
+    render(command, &context(Some(host), Some(cluster), params), &host.vars)
 }
 
 /// Words of a `setup` command: there is no `host`.
 pub fn render_setup(command: &Command, cluster: &ClusterContext, params: &Params) -> Result<Vec<String>, Diagnostic> {
-    render(command, &context(None, Some(cluster), params))
+    render(command, &context(None, Some(cluster), params), &BTreeMap::new())
 }
 
 /// Words of `cluster.ssh`: only `params` are known.
 pub fn render_ssh(command: &Command, params: &Params) -> Result<Vec<String>, Diagnostic> {
-    render(command, &context(None, None, params))
+    render(command, &context(None, None, params), &BTreeMap::new())
 }
 
 /// The `env` of a step on one host. No shell reads these: any text may stand in them.
@@ -76,7 +89,9 @@ pub fn render_env(
 ) -> Result<BTreeMap<String, String>, Diagnostic> {
     let context = context(Some(host), Some(cluster), params);
     let environment = values::environment();
-    let render = |word: &Word| Renderer { word, environment: &environment, context: &context, safe: false }.text();
+    let vars = &host.vars;
+    let render =
+        |word: &Word| Renderer { word, environment: &environment, context: &context, vars, safe: false }.text();
     env.iter().map(|(name, word)| Ok((name.clone(), render(word)?))).collect()
 }
 
@@ -89,16 +104,17 @@ pub fn render_pattern(
 ) -> Result<String, Diagnostic> {
     let context = context(Some(host), Some(cluster), params);
     let environment = values::environment();
+    let renderer = Renderer { word, environment: &environment, context: &context, vars: &host.vars, safe: false };
     let mut pattern = String::new();
     for piece in pieces(&word.template) {
         match piece {
             Piece::Text(text) => pattern.push_str(text),
             Piece::Expression(number, expression) => {
-                if hole(expression).is_some() {
+                if renderer.hole(expression).is_some() {
                     let message = format!("`{}` is not known before the run", expression.trim());
-                    return Err(Diagnostic::error(message).at(place(word, number, expression, None)));
+                    let error = Diagnostic::error(message).at(place(word, number, expression, None));
+                    return Err(error.help("compare it in a command or a script of your own"));
                 }
-                let renderer = Renderer { word, environment: &environment, context: &context, safe: false };
                 let value = renderer.value(number, expression)?;
                 pattern.push_str(&regex::escape(&renderer.value_text(number, expression, &value)?));
             }
@@ -116,8 +132,14 @@ pub fn literally(word: &Word) -> Word {
     Word { template: pieces(&word.template).into_iter().map(literal).collect(), ..word.clone() }
 }
 
-/// What a `script` gets as environment variables; `ROLLBOOK_RUN` is a hole. Lists are joined by spaces.
-pub fn script_env(host: &HostContext, cluster: &ClusterContext, params: &Params) -> BTreeMap<String, String> {
+/// What a `script` gets as environment variables; `ROLLBOOK_RUN` is a hole, and so is what steps before it register.
+/// Lists are joined by spaces.
+pub fn script_env(
+    host: &HostContext,
+    cluster: &ClusterContext,
+    params: &Params,
+    registered: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
     let mut env = BTreeMap::from([
         ("ROLLBOOK_HOST".to_owned(), host.ssh.clone()),
         ("ROLLBOOK_ADDRESS".to_owned(), host.address.clone()),
@@ -126,6 +148,12 @@ pub fn script_env(host: &HostContext, cluster: &ClusterContext, params: &Params)
         ("ROLLBOOK_CLUSTER".to_owned(), cluster.name.clone()),
         ("ROLLBOOK_RUN".to_owned(), "‹run.id›".to_owned()),
     ]);
+    for name in registered {
+        env.insert(format!("{VAR_PREFIX}{}", name.to_uppercase()), format!("‹{VARS}{name}›"));
+    }
+    for (name, known) in &host.vars {
+        env.insert(format!("{VAR_PREFIX}{}", name.to_uppercase()), known.value.clone());
+    }
     for (name, value) in params {
         let text = match value {
             serde_json::Value::String(text) => text.clone(),
@@ -167,11 +195,11 @@ fn context(host: Option<&HostContext>, cluster: Option<&ClusterContext>, params:
     Value::from(names)
 }
 
-fn render(command: &Command, context: &Value) -> Result<Vec<String>, Diagnostic> {
+fn render(command: &Command, context: &Value, vars: &BTreeMap<String, HostVar>) -> Result<Vec<String>, Diagnostic> {
     let environment = values::environment();
     let mut words = Vec::new();
     for word in &command.words {
-        Renderer { word, environment: &environment, context, safe: true }.words(&mut words)?;
+        Renderer { word, environment: &environment, context, vars, safe: true }.words(&mut words)?;
     }
     if words.first().is_none_or(|word| word.is_empty()) {
         let message = "the command renders to nothing: its first word, the program, is empty";
@@ -207,7 +235,17 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
     found
 }
 
-/// The text of a hole, if an expression is one: `run.id` or `run.reason` with filters, or `args`.
+/// Before the name of a host's variable.
+const VARS: &str = "host.vars.";
+
+/// The variable's name, if a dotted name is one of a host.
+pub(super) fn var_name(name: &str) -> Option<&str> {
+    let var = name.strip_prefix(VARS)?;
+    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    (var.starts_with(|c: char| c.is_ascii_lowercase()) && var.chars().all(fine)).then_some(var)
+}
+
+/// The text of a hole, if an expression is one: `run.id`, `run.reason` or a host's variable with filters, or `args`.
 fn hole(expression: &str) -> Option<String> {
     let mut parts = expression.split('|').map(str::trim);
     let name = parts.next()?;
@@ -215,6 +253,7 @@ fn hole(expression: &str) -> Option<String> {
     let known = match name {
         "run.id" | "run.reason" => filters.iter().all(|filter| ["word", "quote", "tojson"].contains(filter)),
         "args" => filters.is_empty(),
+        name if var_name(name).is_some() => filters.iter().all(|filter| ["word", "quote", "tojson"].contains(filter)),
         _ => false,
     };
     let text = std::iter::once(name).chain(filters).collect::<Vec<_>>().join("|");
@@ -229,6 +268,21 @@ pub(super) fn bare_params(word: &Word) -> Vec<(String, Span)> {
             && let Some(name) = expression.trim().strip_prefix("params.")
         {
             found.push((name.to_owned(), place(word, number, expression, None)));
+        }
+    }
+    found
+}
+
+/// Variables of the host that a word reads, with their places.
+pub(super) fn vars_read(word: &Word) -> Vec<(String, Span)> {
+    let mut found = Vec::new();
+    for piece in pieces(&word.template) {
+        let Piece::Expression(number, expression) = piece else { continue };
+        for name in names::names(expression).unwrap_or_default() {
+            if let Some(var) = var_name(&name) {
+                let part = names::position(expression, &name);
+                found.push((var.to_owned(), place(word, number, expression, part)));
+            }
         }
     }
     found
@@ -265,14 +319,23 @@ struct Renderer<'a> {
     word: &'a Word,
     environment: &'a Environment<'static>,
     context: &'a Value,
+    /// Variables of the host that are known: no holes.
+    vars: &'a BTreeMap<String, HostVar>,
     /// Must values be safe words?
     safe: bool,
 }
 
 impl Renderer<'_> {
+    /// What only the run knows.
+    fn hole(&self, expression: &str) -> Option<String> {
+        let name = expression.split('|').next().unwrap_or_default().trim();
+        let known = var_name(name).is_some_and(|var| self.vars.contains_key(var));
+        hole(expression).filter(|_| !known)
+    }
+
     fn words(&self, out: &mut Vec<String>) -> Result<(), Diagnostic> {
         if let [Piece::Expression(number, expression)] = pieces(&self.word.template)[..]
-            && hole(expression).is_none()
+            && self.hole(expression).is_none()
         {
             let value = self.value(number, expression)?;
             if value.kind() == ValueKind::Seq {
@@ -291,7 +354,7 @@ impl Renderer<'_> {
         for piece in pieces(&self.word.template) {
             match piece {
                 Piece::Text(literal) => text.push_str(literal),
-                Piece::Expression(number, expression) => match hole(expression) {
+                Piece::Expression(number, expression) => match self.hole(expression) {
                     Some(hole) => text.push_str(&hole),
                     None => {
                         let value = self.value(number, expression)?;
@@ -334,6 +397,13 @@ impl Renderer<'_> {
 
     fn unsafe_value(&self, number: usize, expression: &str, text: &str, why: &safe::Unsafe) -> Diagnostic {
         let name = expression.trim();
+        if let Some(var) = var_name(name).and_then(|var| self.vars.get(var)) {
+            let message = format!("is `{}` ({}): {why}", text.escape_debug(), var.place);
+            return self.error(number, expression, &message).help(format!(
+                "write another value there, or `{{{{ {name} | quote }}}}` here if a far shell reads it, `{{{{ {name} | \
+                 word }}}}` if none does, or give it by `env:`"
+            ));
+        }
         let error = self.error(number, expression, &format!("is `{}`: {why}", text.escape_debug()));
         error.help(format!(
             "allow only safe values (`pattern:` on the parameter), or write `{{{{ {name} | quote }}}}` if a far shell \

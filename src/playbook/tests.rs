@@ -28,13 +28,13 @@ fn a_minimal_playbook_has_every_default() {
 #[test]
 fn every_key_is_read() {
     let playbook = good(include_str!("../../tests/data/playbooks/good/everything.yaml"));
-    assert_eq!(playbook.steps.len(), 11);
+    assert_eq!(playbook.steps.len(), 13);
     assert_eq!(playbook.targets.datacenters, ["dc1", "02"]);
     assert_eq!(
         playbook.steps[0].command.as_ref().map(command::join).unwrap(),
         "{{ cluster.ssh }} {{ host }} sudo nodetool -h ::1 drain"
     );
-    assert!(playbook.steps[6].command.as_ref().unwrap().background);
+    assert!(playbook.steps[8].command.as_ref().unwrap().background);
     assert_eq!(playbook.spans.get("targets.racks[1]").map(|span| span.end - span.start), Some(4));
 }
 

@@ -41,6 +41,7 @@ fn step(kind: StepKind, takes_down: TakesDown, seconds: u64) -> Step {
         guessed: None,
         pause_ms: None,
         script: None,
+        register: None,
         retries: None,
         scope: None,
         message: None,
@@ -375,7 +376,10 @@ async fn after_a_crash_the_command_in_flight_is_adopted_and_never_started_twice(
     let ended = |event: &&Event| matches!(event.what, What::Step { host: 0, step: 0, event: StepEvent::Ended { .. } });
     let ended = after.iter().find(ended).unwrap();
     let end = End::Exit { status: 0 };
-    assert_eq!(ended.what, What::Step { host: 0, step: 0, event: StepEvent::Ended { attempt: 1, end } });
+    assert_eq!(
+        ended.what,
+        What::Step { host: 0, step: 0, event: StepEvent::Ended { attempt: 1, end, registered: None } }
+    );
     ground.no_violation();
 }
 

@@ -92,6 +92,7 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/hosts/0/words/0/expect",
         r#""^v5\\.0\\.5""#,
     ),
+    ("register", "steps: [{ run: 'echo 7', takes-down: nothing, register: port }]", "/steps/0/register", "\"port\""),
     ("retries", "steps: [{ run: 'true', takes-down: nothing, retries: { times: 2 } }]", "/steps/0/retries/times", "2"),
     ("times", "steps: [{ run: 'true', takes-down: nothing, retries: { times: 3 } }]", "/steps/0/retries/times", "3"),
     (
@@ -327,4 +328,59 @@ steps:
         11,
         "three commands on each of three hosts, setup and undo"
     );
+}
+
+/// What a step of each host prints is read by its later steps, in words and in scripts, also after another process
+/// has taken the run up.
+#[test]
+fn what_a_step_registers_its_later_steps_read() {
+    let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(3) });
+    let (log, go) = (desk.path("log").display().to_string(), desk.path("go").display().to_string());
+    let body = format!(
+        r#"steps:
+  - run: sh -c 'echo " 90{{{{ host.rack }}}} "'
+    register: port
+    takes-down: nothing
+  - run: test -e {go}
+    takes-down: nothing
+  - run: sh -c 'echo "$0 $1 $P" >> {log}' {{{{ host }}}} --p={{{{ host.vars.port }}}}
+    env: {{ P: "in {{{{ host.vars.port }}}}" }}
+    takes-down: nothing
+  - run:
+    script: echo "script $ROLLBOOK_VAR_PORT" >> {log}
+    takes-down: nothing
+"#
+    );
+    let file = desk.file("p.yaml", &playbook(&body));
+    expect(
+        desk.rollbook(&["plan", &file, "--sandbox=3"]),
+        0,
+        &["its output becomes host.vars.port", "‹host.vars.port›"],
+    );
+    expect(desk.on_cluster(&["run", &file, "--yes", "--only", "10.10.0.12"]), 3, &["1 failed"]);
+    let said = desk.rollbook(&["runs", "show", "last", "--events"]);
+    assert!(said.out.contains("\"registered\":\"90rack2\""), "{said:?}");
+    std::fs::write(&go, "").unwrap();
+    expect(desk.rollbook(&["resume", "last", "--retry-failed"]), 0, &["1 done"]);
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "10.10.0.12 --p=90rack2 in 90rack2\nscript 90rack2\n");
+}
+
+/// Before a step is begun with it; what it would have done is not done.
+#[test]
+fn a_registered_value_that_a_shell_would_read_again_ends_the_host_at_the_step_that_uses_it() {
+    let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(3) });
+    let run = |register: &str, uses: &str| {
+        let body = format!(
+            "steps:\n  - run: {register}\n    register: port\n    takes-down: nothing\n  - run: {uses}\n    takes-down: nothing\n"
+        );
+        let file = desk.file("p.yaml", &playbook(&body));
+        desk.on_cluster(&["run", &file, "--yes", "--only", "10.10.0.11"])
+    };
+    let words = ["`host.vars.port` is `9; reboot`", "`;` is not safe", "host.vars.port | quote", "1 failed"];
+    expect(run("echo '9; reboot'", "echo {{ host.vars.port }}"), 3, &words);
+    assert_eq!(find(&desk.home().join("runs"), "status").len(), 1, "the second command never began");
+    expect(run("echo '9; reboot'", "echo {{ host.vars.port | quote }}"), 0, &["1 done"]);
+    expect(run("'true'", "echo {{ host.vars.port }}"), 3, &["it is empty"]);
+    let long = ["its output cannot become host.vars.port: it has 5000 bytes, and a value at most 4096", "1 failed"];
+    expect(run("sh -c 'head -c 5000 /dev/zero | tr \"\\\\0\" x'", "echo {{ host.vars.port }}"), 3, &long);
 }

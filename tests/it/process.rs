@@ -52,7 +52,7 @@ impl Run {
     async fn end(&mut self) -> End {
         loop {
             match self.heard.recv().await.unwrap() {
-                Input::Ended { task: TASK, end } => return end,
+                Input::Ended { task: TASK, end, .. } => return end,
                 Input::Spawned { .. } => {}
                 other => panic!("{other:?}"),
             }

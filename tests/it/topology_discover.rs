@@ -262,6 +262,7 @@ mod before_a_run {
             guessed: None,
             pause_ms: None,
             script: None,
+            register: None,
             retries: None,
             scope: None,
             message: None,

@@ -101,6 +101,7 @@ fn step(kind: StepKind, name: &str) -> Step {
         env: BTreeMap::new(),
         ok_exit: defaults::ok_exit(kind),
         expect: None,
+        register: None,
         retries: None,
         scope: None,
         message: None,

@@ -39,6 +39,8 @@ pub(super) struct Checks<'a> {
     down_since: BTreeMap<NodeIx, Ms>,
     running: BTreeMap<usize, Task>,
     stopped: bool,
+    /// What the step that registers printed on each host.
+    printed: BTreeMap<usize, String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,7 @@ impl<'a> Checks<'a> {
             down_since: BTreeMap::new(),
             running: BTreeMap::new(),
             stopped: false,
+            printed: BTreeMap::new(),
         }
     }
 
@@ -76,7 +79,11 @@ impl<'a> Checks<'a> {
     }
 
     pub fn spawned(&mut self, world: &World, job: &Job, task: Task, disruptive: bool, now: Ms) {
-        let Task::Step { host, .. } = task else { return };
+        let Task::Step { host, step, .. } = task else { return };
+        let reads = self.scene.plan.hosts[host].words[step].command.iter().any(|word| word.contains("‹host.vars."));
+        if reads && !self.printed.get(&host).is_some_and(|value| !value.is_empty() && !value.contains(' ')) {
+            self.violation(now, format!("(v) {task:?} starts without the value that its words need"));
+        }
         if let Some(other) = self.running.insert(host, task) {
             self.violation(now, format!("(iii) {task:?} starts while {other:?} runs"));
         }
@@ -130,6 +137,10 @@ impl<'a> Checks<'a> {
                 return self.violations.push(Violation { at: now, what });
             }
         }
+    }
+
+    pub fn printed(&mut self, host: usize, value: &str) {
+        self.printed.insert(host, value.to_owned());
     }
 
     pub fn ended(&mut self, task: Task) {

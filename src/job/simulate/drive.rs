@@ -201,9 +201,10 @@ impl Drive<'_> {
             match seen {
                 Some((at, end)) => {
                     self.running.insert(task, Some((at, end.clone())));
-                    self.input(at.max(self.now), Input::Ended { task, end });
+                    let registered = self.registered(task, &end);
+                    self.input(at.max(self.now), Input::Ended { task, end, registered });
                 }
-                None => self.input(self.now, Input::Ended { task, end: End::Unseen }),
+                None => self.input(self.now, Input::Ended { task, end: End::Unseen, registered: None }),
             }
         }
         // a step that was to start and never did: nobody can know
@@ -213,7 +214,7 @@ impl Drive<'_> {
             let waits = self.scene.plan.steps.get(work.step).is_none_or(|step| step.kind == StepKind::WaitUp);
             if matches!(work.stage, Stage::Running { .. }) && !waits && !self.running.contains_key(&task) {
                 self.number += 1;
-                let input = Input::Ended { task, end: End::Unseen };
+                let input = Input::Ended { task, end: End::Unseen, registered: None };
                 self.queue.insert((self.now, self.number), Thing::Input { session: self.job.session, input });
             }
         }
@@ -275,6 +276,9 @@ impl Drive<'_> {
         if let Input::Ended { task, .. } = &input {
             self.running.remove(task);
             self.checks.ended(*task);
+            if let (Task::Step { host, .. }, Input::Ended { registered: Some(value), .. }) = (task, &input) {
+                self.checks.printed(*host, value);
+            }
         }
         if let Input::Answered { node, question: Question::Status, answer, .. } = &input {
             self.checks.heard(&self.world, *node, answer, self.now);
@@ -316,11 +320,14 @@ impl Drive<'_> {
         match action {
             Action::Ask((node, question)) => self.ask(node, question),
             Action::Spawn(Task::Step { host, step, attempt }) => self.spawn(host, step, attempt),
-            Action::Spawn(task) => self.input(self.now + 1_000, Input::Ended { task, end: End::Exit { status: 0 } }),
+            Action::Spawn(task) => {
+                let end = End::Exit { status: 0 };
+                self.input(self.now + 1_000, Input::Ended { task, end, registered: None });
+            }
             Action::End { task, timed_out } => {
                 observe(&self.frame, &self.job, &mut self.view, &Input::Ending { task }, self.now);
                 let end = if timed_out { End::TimedOut } else { End::Killed };
-                self.input(self.now + 1_000, Input::Ended { task, end });
+                self.input(self.now + 1_000, Input::Ended { task, end, registered: None });
             }
         }
     }
@@ -373,7 +380,17 @@ impl Drive<'_> {
         let at = self.now + took;
         self.running.insert(task, end.clone().map(|end| (at, end)));
         if let Some(end) = end {
-            self.input(at, Input::Ended { task, end });
+            let registered = self.registered(task, &end);
+            self.input(at, Input::Ended { task, end, registered });
         }
+    }
+
+    /// What a step with `register` printed: most often something a command may hold.
+    fn registered(&self, task: Task, end: &End) -> Option<String> {
+        let Task::Step { host, step, attempt } = task else { return None };
+        self.scene.plan.steps[step].register.as_ref().filter(|_| end.ok())?;
+        let mut dice = Dice::new(self.scene.seed ^ (host as u64 * 1009 + step as u64 * 31 + u64::from(attempt)));
+        let said = if dice.chance(60) { dice.pick(&["", "two words"]) } else { dice.pick(&["yes", "yes", "no"]) };
+        Some((*said).to_owned())
     }
 }

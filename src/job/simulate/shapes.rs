@@ -154,7 +154,7 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
     }
     let protection = Protection::of(topology, &counted);
     let steps = chain(dice);
-    let words = vec![Rendered { command: vec!["true".into()], ..Rendered::default() }; steps.len()];
+    let words = words(dice.aside(), &steps);
     let skip = dice.chance(300);
     let worked: Vec<usize> = (0..topology.hosts.len()).filter(|_| !skip || dice.chance(700)).collect();
     let worked = if worked.is_empty() { vec![0] } else { worked };
@@ -207,6 +207,16 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         hosts: worked.into_iter().map(|node| Target { node, words: words.clone() }).collect(),
         warnings: vec![],
     }
+}
+
+/// Behind a step that registers some step reads what it printed.
+fn words(mut dice: Dice, steps: &[Step]) -> Vec<Rendered> {
+    let mut words = vec![Rendered { command: vec!["true".into()], ..Rendered::default() }; steps.len()];
+    if let Some(registers) = steps.iter().position(|step| step.register.is_some()) {
+        let reads = dice.between(registers as u64 + 1, steps.len() as u64 - 1) as usize;
+        words[reads].command.push("‹host.vars.port›".into());
+    }
+    words
 }
 
 /// Sometimes a canary, after which a person is asked or the run stops.
@@ -274,6 +284,10 @@ fn chain(dice: &mut Dice) -> Vec<Step> {
         let retries = Retries { times: 2, delay_ms: 5_000, backoff: 2 };
         step.retries = aside.chance(200).then_some(retries);
     }
+    if aside.chance(250) {
+        let registers = Step { takes_down: TakesDown::Nothing, register: Some("port".into()), ..step(StepKind::Run) };
+        steps.insert(usize::from(steps[0].kind == StepKind::Until), registers);
+    }
     steps
 }
 
@@ -297,6 +311,7 @@ fn step(kind: StepKind) -> Step {
         guessed: None,
         pause_ms: None,
         script: None,
+        register: None,
         retries: None,
         scope: None,
         message: None,

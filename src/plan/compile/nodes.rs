@@ -67,6 +67,7 @@ pub fn host_context(access: &Access, host: &Host) -> HostContext {
         id: host.id.clone(),
         datacenter: host.datacenter.clone(),
         rack: host.rack.clone(),
+        vars: std::collections::BTreeMap::new(),
     }
 }
 

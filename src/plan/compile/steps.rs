@@ -8,6 +8,7 @@ use crate::playbook::model::{Command, Playbook, Step as Written, StepKind, Takes
 use crate::playbook::template::{self, ClusterContext, HostContext, Params};
 use crate::playbook::{defaults, eval_when, guess};
 use crate::topology::model::{HostIx, Topology};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The steps, and their words: one list a host, in the given order of hosts.
@@ -43,9 +44,11 @@ pub fn chain(
     let hosts: Vec<HostContext> =
         order.iter().map(|host| host_context(&playbook.cluster, &topology.hosts[*host])).collect();
     let (mut steps, mut spans, mut columns) = (Vec::new(), Vec::new(), Vec::new());
+    let mut registered = BTreeSet::new();
     for step in &taken {
         let rendered: Result<Vec<Rendered>, Diagnostic> =
-            hosts.iter().map(|host| words(step, host, cluster, params)).collect();
+            hosts.iter().map(|host| words(step, host, cluster, params, &registered)).collect();
+        registered.extend(step.register.clone());
         match rendered {
             Ok(column) => {
                 steps.push(planned(step, &column, options));
@@ -79,6 +82,7 @@ fn words(
     host: &HostContext,
     cluster: &ClusterContext,
     params: &Params,
+    registered: &BTreeSet<String>,
 ) -> Result<Rendered, Diagnostic> {
     let render = |command: &Command| {
         let words = template::render_command(command, host, cluster, params)?;
@@ -86,7 +90,7 @@ fn words(
     };
     let mut env = template::render_env(&step.env, host, cluster, params)?;
     if step.script.is_some() {
-        for (name, value) in template::script_env(host, cluster, params) {
+        for (name, value) in template::script_env(host, cluster, params, registered) {
             env.entry(name).or_insert(value);
         }
     }
@@ -129,6 +133,7 @@ fn planned(step: &Written, column: &[Rendered], options: &Options) -> Step {
         guessed,
         pause_ms: step.pause.filter(|_| step.kind == StepKind::Pause).map(milliseconds),
         script: step.script.clone(),
+        register: step.register.clone(),
         retries: step.retries,
         scope: step.scope,
         message: step.message.clone(),

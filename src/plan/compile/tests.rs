@@ -20,6 +20,7 @@ pub fn step(kind: StepKind, command: Option<&str>) -> Step {
         env: BTreeMap::new(),
         ok_exit: defaults::ok_exit(kind),
         expect: None,
+        register: None,
         retries: None,
         scope: None,
         message: None,

@@ -31,6 +31,7 @@ pub fn step(goal: &Goal, access: &Access) -> Step {
         env: BTreeMap::new(),
         ok_exit: vec![0],
         expect,
+        register: None,
         retries: None,
         scope: None,
         message: Some(message),

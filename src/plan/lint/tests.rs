@@ -95,4 +95,9 @@ fn words() {
     broken("both", |plan| plan.steps[0].script = Some("true".into()));
     broken("control character in the name", |plan| plan.cluster = "lab\u{7}".into());
     broken("cannot be passed on", |plan| drop(plan.hosts[0].words[0].env.insert("A=B".into(), "c".into())));
+    broken("no step before it registers host.vars.port", |plan| {
+        plan.steps[1].register = Some("port".into());
+        plan.hosts[0].words[1].command.push("‹host.vars.port|quote›".into());
+    });
+    broken("registers what no command", |plan| plan.steps[3].register = Some("port".into()));
 }

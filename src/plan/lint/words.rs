@@ -2,6 +2,8 @@
 
 use crate::plan::model::{Plan, Rendered, Step};
 use crate::playbook;
+use crate::playbook::model::StepKind;
+use std::collections::BTreeSet;
 
 pub fn check(plan: &Plan, found: &mut Vec<String>) {
     let mut names = vec![&plan.name, &plan.cluster, &plan.partitioner];
@@ -20,9 +22,17 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         }
     }
     for target in &plan.hosts {
+        let mut registered = BTreeSet::new();
         for (index, (step, words)) in plan.steps.iter().zip(&target.words).enumerate() {
             let place = format!("{} step {}", plan.nodes[target.node].address, index + 1);
             rendered(&place, step, words, found);
+            holes(&place, words, &registered, found);
+            registered.extend(step.register.as_deref());
+        }
+    }
+    for step in plan.steps.iter().filter(|step| step.register.is_some()) {
+        if !matches!(step.kind, StepKind::Run | StepKind::Verify) {
+            found.push(format!("step {:?} registers what no command of its author prints", step.name));
         }
     }
     for gate in &plan.gates {
@@ -62,6 +72,18 @@ fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>)
         let fine = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !fine || has_control(value) {
             found.push(format!("{place}: environment variable {name:?} cannot be passed on"));
+        }
+    }
+}
+
+/// A variable of the host that no step before registers would never have a value.
+fn holes(place: &str, words: &Rendered, registered: &BTreeSet<&str>, found: &mut Vec<String>) {
+    for text in words.command.iter().chain(words.probe.iter().flatten()).chain(words.env.values()) {
+        for (_, rest) in text.match_indices("‹host.vars.").map(|(at, hole)| (at, &text[at + hole.len()..])) {
+            let name = rest.split(['|', '›']).next().unwrap_or_default();
+            if !registered.contains(name) {
+                found.push(format!("{place}: no step before it registers host.vars.{name}"));
+            }
         }
     }
 }

@@ -4,12 +4,12 @@ use super::Reading;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::playbook::document::{Content, Places};
 use crate::playbook::model::{Access, ApproveScope, Command, OnFailure, Step, StepKind, TakesDown, When, Word};
-use crate::playbook::template::{Scope, judge_name, name_at, names_in};
+use crate::playbook::template::{self, Scope, judge_name, name_at, names_in};
 use crate::playbook::{defaults, params, written};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys beside a kind that have an effect only on some kinds.
-const EFFECTS: [(&str, &[StepKind]); 13] = {
+const EFFECTS: [(&str, &[StepKind]); 14] = {
     use StepKind::*;
     const COMMANDS: &[StepKind] = &[Drain, Stop, Start, Restart, Reboot, Run, Verify];
     [
@@ -20,6 +20,7 @@ const EFFECTS: [(&str, &[StepKind]); 13] = {
         ("ok-exit", COMMANDS),
         ("probe", &[Drain, Stop, Start, Restart, Reboot, Run]),
         ("expect", &[Run, Verify]),
+        ("register", &[Run, Verify]),
         ("retries", &[Drain, Stop, Start, Run]),
         ("scope", &[Approve]),
         ("idempotent", &[Drain, Stop, Start, Run]),
@@ -69,6 +70,7 @@ impl Reading<'_> {
         }
         step.stable = map.stable.unwrap_or(step.stable);
         step.expect = map.expect.map(|text| self.expect(&at("expect"), &text.0));
+        step.register = map.register.map(|name| name.0);
         step.retries = map.retries.map(|retries| self.retries(&at("retries"), &retries));
         if kind == StepKind::Approve {
             step.scope = Some(map.scope.unwrap_or(ApproveScope::Host));
@@ -230,7 +232,12 @@ fn variable(name: &str) -> Option<String> {
         "host.rack" => "ROLLBOOK_RACK",
         "cluster.name" => "ROLLBOOK_CLUSTER",
         "run.id" => "ROLLBOOK_RUN",
-        _ => return name.strip_prefix("params.").map(|param| format!("ROLLBOOK_PARAM_{}", param.to_uppercase())),
+        _ => {
+            let of = |start: &str, variable: &str| {
+                name.strip_prefix(start).map(|rest| format!("{variable}{}", rest.to_uppercase()))
+            };
+            return of("params.", "ROLLBOOK_PARAM_").or_else(|| of("host.vars.", template::VAR_PREFIX));
+        }
     };
     Some(fixed.to_owned())
 }
@@ -247,6 +254,7 @@ pub(in crate::playbook) fn step_of(kind: StepKind, span: Span) -> Step {
         env: BTreeMap::new(),
         ok_exit: defaults::ok_exit(kind),
         expect: None,
+        register: None,
         retries: None,
         scope: None,
         message: None,

@@ -32,6 +32,7 @@ impl Samples {
             id: word(),
             datacenter: word(),
             rack: word(),
+            vars: BTreeMap::new(),
         };
         self.cluster = ClusterContext { name: word(), ssh: vec!["ssh".to_owned()], service: word() };
     }

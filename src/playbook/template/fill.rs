@@ -1,25 +1,45 @@
-//! Holes of a plan filled when the run starts: `‹run.id›`, `‹run.reason|quote›`, `‹args›`.
+//! Holes of a plan filled while it runs: `‹run.id›`, `‹run.reason|quote›`, `‹host.vars.port›`, `‹args›`.
 
-use super::{safe, values};
+use super::{VAR_PREFIX, safe, values, var_name};
 use crate::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 
-/// A command's words with the run's values in them. A reason without a filter must be a safe word.
+/// What a run knows when a command starts.
+#[derive(Clone, Copy, Debug)]
+pub struct RunValues<'a> {
+    pub run_id: &'a str,
+    pub reason: Option<&'a str>,
+    /// What steps of this host have registered.
+    pub vars: &'a BTreeMap<String, String>,
+}
+
+/// A command's words with the run's values in them. A value without a filter must be a safe word.
 ///
-/// Errors: a hole that nobody knows (a plan edited by hand), no reason given, an unsafe one.
-pub fn fill(words: &[String], run_id: &str, reason: Option<&str>) -> Result<Vec<String>, Diagnostic> {
-    let values = Values { run_id, reason, safe: true };
+/// Errors: a hole that nobody knows (a plan edited by hand), no reason given, no value registered, an unsafe one.
+pub fn fill(words: &[String], values: &RunValues) -> Result<Vec<String>, Diagnostic> {
+    let values = Values { values, safe: true };
     words.iter().map(|word| values.fill(word)).collect()
 }
 
-/// An environment with the run's values in it: any text is safe there.
-pub fn fill_env(
-    env: &BTreeMap<String, String>,
-    run_id: &str,
-    reason: Option<&str>,
-) -> Result<BTreeMap<String, String>, Diagnostic> {
-    let values = Values { run_id, reason, safe: false };
-    env.iter().map(|(name, text)| Ok((name.clone(), values.fill(text)?))).collect()
+/// An environment with the run's values in it: any text is safe there. What a script would be told of a variable
+/// that no step has registered is left out.
+pub fn fill_env(env: &BTreeMap<String, String>, values: &RunValues) -> Result<BTreeMap<String, String>, Diagnostic> {
+    let all = Values { values, safe: false };
+    let known = |name: &str, text: &str| {
+        let hole = text.strip_prefix('‹').and_then(|rest| rest.strip_suffix('›')).and_then(var_name);
+        !name.starts_with(VAR_PREFIX) || hole.is_none_or(|var| values.vars.contains_key(var))
+    };
+    let env = env.iter().filter(|(name, text)| known(name, text));
+    env.map(|(name, text)| Ok((name.clone(), all.fill(text)?))).collect()
+}
+
+/// Can every variable of the host in these words be filled? What the run itself knows is not judged here.
+pub fn check_vars<'a>(
+    words: impl IntoIterator<Item = &'a String>,
+    vars: &BTreeMap<String, String>,
+) -> Result<(), Diagnostic> {
+    let values = Values { values: &RunValues { run_id: "x", reason: Some("x"), vars }, safe: true };
+    words.into_iter().filter(|word| word.contains("‹host.")).try_for_each(|word| values.fill(word).map(drop))
 }
 
 /// A nodetool command with the words of one question where `‹args›` stands.
@@ -35,8 +55,7 @@ pub fn fill_args(words: &[String], args: &[&str]) -> Vec<String> {
 }
 
 struct Values<'a> {
-    run_id: &'a str,
-    reason: Option<&'a str>,
+    values: &'a RunValues<'a>,
     safe: bool,
 }
 
@@ -61,8 +80,14 @@ impl Values<'_> {
         let mut parts = hole.split('|');
         let name = parts.next().unwrap_or_default();
         let given = match name {
-            "run.id" => Some(self.run_id),
-            "run.reason" => self.reason.map(str::trim).filter(|reason| !reason.is_empty()),
+            "run.id" => Some(self.values.run_id),
+            "run.reason" => self.values.reason.map(str::trim).filter(|reason| !reason.is_empty()),
+            name if var_name(name).is_some() => {
+                let known = var_name(name).and_then(|var| self.values.vars.get(var));
+                let help = "no step before it registered one: it failed, was left out, or its end was not seen";
+                let missing = || Diagnostic::error(format!("`{name}` has no value on this host")).help(help);
+                Some(known.ok_or_else(missing)?.as_str())
+            }
             _ => return Err(Diagnostic::error(format!("`‹{hole}›` in `{word}` is nothing that a run knows"))),
         };
         let Some(given) = given else {
@@ -78,9 +103,14 @@ impl Values<'_> {
         if self.safe && !filtered {
             safe::check(&value).map_err(|why| {
                 let message = format!("`{name}` is `{}`, and stands bare in `{word}`: {why}", value.escape_debug());
-                let help =
-                    format!("write `{{{{ {name} | quote }}}}` in the playbook, or give a reason in one safe word");
-                Diagnostic::error(message).help(help)
+                let or = if name == "run.reason" {
+                    "or give a reason in one safe word".to_owned()
+                } else {
+                    format!(
+                        "`{{{{ {name} | word }}}}` where no far shell reads it, or give it by `env:` or to a script"
+                    )
+                };
+                Diagnostic::error(message).help(format!("write `{{{{ {name} | quote }}}}` in the playbook, {or}"))
             })?;
         }
         Ok(value)

@@ -147,10 +147,12 @@ pub(in crate::playbook) fn judge(
             false => error.help(suggest::did_you_mean(param, params.iter().copied())),
         });
     }
-    if scope.names().contains(&name) {
-        let waits_for_the_run = name.starts_with("run.") || name == "args";
+    let var = super::var_name(name).is_some() && scope == Scope::Step;
+    if scope.names().contains(&name) || var {
+        let waits_for_the_run = name.starts_with("run.") || name == "args" || var;
         if waits_for_the_run && hole(expression).is_none() {
-            let message = format!("`{name}` is known only when the run starts, so no expression can use it");
+            let when = if var { "the run comes to the step" } else { "the run starts" };
+            let message = format!("`{name}` is known only when {when}, so no expression can use it");
             let help =
                 format!("let it stand alone: `{{{{ {name} }}}}`, at most with a filter (`word`, `quote`, `tojson`)");
             return Some(Diagnostic::error(message).help(help));
@@ -168,10 +170,11 @@ fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
     if params.contains(name) {
         return error.help(format!("did you mean `params.{name}`?"));
     }
-    if name.starts_with("host.vars") {
-        return Diagnostic::error("`host.vars` is not implemented yet").help("name the value as a parameter");
+    if name.starts_with("host.vars") && scope == Scope::Step {
+        let help = "write `host.vars.NAME`, the name as in `register: NAME`: small letters, digits and `_`";
+        return Diagnostic::error(format!("`{name}` is no variable of a host")).help(help);
     }
-    if Scope::Step.names().contains(&name) || Scope::Nodetool.names().contains(&name) {
+    if Scope::Step.names().contains(&name) || name.starts_with("host.vars") || Scope::Nodetool.names().contains(&name) {
         let where_to = match scope {
             Scope::When => "`when` is decided in the plan, for all hosts at once: it reads only `params`",
             Scope::Ssh => "`cluster.ssh` is the same for every host: it reads only `params`",

@@ -10,6 +10,7 @@ fn host() -> HostContext {
         id: "aa-bb".into(),
         datacenter: "dc1".into(),
         rack: "r1".into(),
+        vars: BTreeMap::new(),
     }
 }
 
@@ -32,6 +33,12 @@ fn params() -> Params {
         ("n", json!(3)),
     ];
     entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+static NO_VARS: BTreeMap<String, String> = BTreeMap::new();
+
+fn run<'a>(run_id: &'a str, reason: Option<&'a str>) -> RunValues<'a> {
+    RunValues { run_id, reason, vars: &NO_VARS }
 }
 
 fn rendered(text: &str) -> Result<Vec<String>, String> {
@@ -112,29 +119,29 @@ fn what_only_a_run_knows_stays_a_hole_and_is_filled_later() {
         rendered("a --run={{ run.id }} {{ run.reason | quote }} {{run.reason|tojson|quote}} {{ args }}").unwrap();
     assert_eq!(words, ["a", "--run=‹run.id›", "‹run.reason|quote›", "‹run.reason|tojson|quote›", "‹args›"]);
     let words = &words[..4];
-    let filled = fill(words, "0190", Some("kernel upgrade ‹run.id›")).unwrap();
+    let filled = fill(words, &run("0190", Some("kernel upgrade ‹run.id›"))).unwrap();
     assert_eq!(filled, ["a", "--run=0190", "'kernel upgrade ‹run.id›'", "'\"kernel upgrade ‹run.id›\"'"]);
-    assert!(fill(words, "0190", None).unwrap_err().message.contains("needs the reason"));
-    assert!(fill(words, "0190", Some("  ")).unwrap_err().message.contains("needs the reason"));
+    assert!(fill(words, &run("0190", None)).unwrap_err().message.contains("needs the reason"));
+    assert!(fill(words, &run("0190", Some("  "))).unwrap_err().message.contains("needs the reason"));
 }
 
 #[test]
 fn a_bare_reason_must_be_a_safe_word() {
     let words = ["a".to_owned(), "‹run.reason›".to_owned()];
-    assert_eq!(fill(&words, "1", Some("CHG-42")).unwrap(), ["a", "CHG-42"]);
-    assert!(fill(&words, "1", Some("x; reboot")).unwrap_err().message.contains("`;` is not safe"));
+    assert_eq!(fill(&words, &run("1", Some("CHG-42"))).unwrap(), ["a", "CHG-42"]);
+    assert!(fill(&words, &run("1", Some("x; reboot"))).unwrap_err().message.contains("`;` is not safe"));
     let env = BTreeMap::from([("R".to_owned(), "‹run.reason›".to_owned())]);
-    assert_eq!(fill_env(&env, "1", Some("x; reboot")).unwrap()["R"], "x; reboot");
+    assert_eq!(fill_env(&env, &run("1", Some("x; reboot"))).unwrap()["R"], "x; reboot");
 }
 
 #[test]
 fn a_hole_that_nobody_knows_is_refused() {
     assert!(
-        fill(&["‹host.vars.port›".to_owned()], "1", None).unwrap_err().message.contains("nothing that a run knows")
+        fill(&["‹host.Vars›".to_owned()], &run("1", None)).unwrap_err().message.contains("nothing that a run knows")
     );
-    assert!(fill(&["‹args›".to_owned()], "1", None).is_err());
-    assert!(fill(&["‹run.id".to_owned()], "1", None).is_err());
-    assert!(fill(&["‹run.id|upper›".to_owned()], "1", None).is_err());
+    assert!(fill(&["‹args›".to_owned()], &run("1", None)).is_err());
+    assert!(fill(&["‹run.id".to_owned()], &run("1", None)).is_err());
+    assert!(fill(&["‹run.id|upper›".to_owned()], &run("1", None)).is_err());
 }
 
 #[test]
@@ -148,7 +155,7 @@ fn env_takes_any_text_and_scripts_get_names() {
     let env = BTreeMap::from([("NOTE".to_owned(), Word::new("<{{ params.note }}> {{ run.reason }}"))]);
     let rendered = render_env(&env, &host(), &cluster(), &params()).unwrap();
     assert_eq!(rendered["NOTE"], "<it's; rm -rf /> ‹run.reason›");
-    let env = script_env(&host(), &cluster(), &params());
+    let env = script_env(&host(), &cluster(), &params(), &BTreeSet::new());
     let get = |name: &str| env.get(name).map(String::as_str);
     assert_eq!(get("ROLLBOOK_HOST"), Some("ubuntu@10.0.0.1"));
     assert_eq!(get("ROLLBOOK_ADDRESS"), Some("10.0.0.1"));
@@ -171,7 +178,12 @@ fn names_are_judged_where_they_stand() {
     assert_eq!(messages("a {{ params.versoin }}", Scope::Step), ["unknown parameter `versoin`"]);
     assert_eq!(messages("a {{ host }}", Scope::Setup), ["`host` is not known here"]);
     assert_eq!(messages("a {{ args }}", Scope::Step), ["`args` is not known here"]);
-    assert_eq!(messages("a {{ host.vars.x }}", Scope::Step), ["`host.vars` is not implemented yet"]);
+    assert!(messages("a {{ host.vars.x | quote }}", Scope::Step).is_empty());
+    assert!(
+        messages("a {{ host.vars.x ~ 'y' }}", Scope::Step)[0].contains("known only when the run comes to the step")
+    );
+    assert_eq!(messages("a {{ host.vars.X }}", Scope::Step), ["`host.vars.X` is no variable of a host"]);
+    assert_eq!(messages("a {{ host.vars.x }}", Scope::Setup), ["`host.vars.x` is not known here"]);
     assert_eq!(messages("a {{ version }}", Scope::Step), ["unknown name `version`"]);
     assert_eq!(messages("a {{ params }}", Scope::Step), ["`params` is no value by itself"]);
     assert_eq!(messages("a {{ range(3) }}", Scope::Step), ["unknown name `range`"]);
@@ -188,4 +200,38 @@ fn a_finding_points_at_the_name() {
     let command = split("a {{ params.x ~ hots }}").unwrap();
     let found = check(&command.words[1], Scope::Step, &std::collections::BTreeSet::from(["x"]));
     assert_eq!(found[0].span, Some(Span::new(16, 20)));
+}
+
+#[test]
+fn what_a_step_registers_is_a_hole_that_takes_one_safe_word() {
+    let words = rendered("a {{ host.vars.port }} -p{{host.vars.port}} {{ host.vars.note | quote }}").unwrap();
+    assert_eq!(words, ["a", "‹host.vars.port›", "-p‹host.vars.port›", "‹host.vars.note|quote›"]);
+    let with = |port: &str| BTreeMap::from([("port".into(), port.into()), ("note".into(), "it's".into())]);
+    let filled = |port: &str| fill(&words, &RunValues { vars: &with(port), ..run("1", None) });
+    assert_eq!(filled("9042").unwrap(), ["a", "9042", "-p9042", "\"it's\""]);
+    let refused = filled("9; reboot").unwrap_err();
+    assert!(refused.message.contains("`host.vars.port` is `9; reboot`") && refused.message.contains("`;` is not safe"));
+    assert!(refused.help.unwrap().contains("host.vars.port | quote"));
+    assert!(check_vars(&words, &with("9042")).is_ok() && check_vars(&words, &with("")).is_err());
+    let missing = check_vars(&words, &NO_VARS).unwrap_err();
+    assert!(missing.message.contains("`host.vars.port` has no value on this host"), "{}", missing.message);
+}
+
+#[test]
+fn a_script_is_told_what_was_registered_and_nothing_of_what_was_not() {
+    let env = script_env(&host(), &cluster(), &params(), &BTreeSet::from(["port".to_owned(), "other".to_owned()]));
+    let vars = BTreeMap::from([("port".to_owned(), "9; 42".to_owned())]);
+    let filled = fill_env(&env, &RunValues { vars: &vars, ..run("1", None) }).unwrap();
+    assert_eq!(filled["ROLLBOOK_VAR_PORT"], "9; 42");
+    assert!(!filled.contains_key("ROLLBOOK_VAR_OTHER"));
+}
+
+#[test]
+fn a_file_s_value_is_rendered_at_once_and_refused_with_its_place() {
+    let var = |value: &str| HostVar { value: value.into(), place: "names.yaml:3:24".into() };
+    let host = |value: &str| HostContext { vars: BTreeMap::from([("port".into(), var(value))]), ..host() };
+    let command = split("a {{ host.vars.port }} {{ host.vars.other }}").unwrap();
+    let rendered = |value: &str| render_command(&command, &host(value), &cluster(), &params());
+    assert_eq!(rendered("9043").unwrap(), ["a", "9043", "‹host.vars.other›"]);
+    assert!(rendered("9 43").unwrap_err().message.contains("is `9 43` (names.yaml:3:24): a space is not safe"));
 }

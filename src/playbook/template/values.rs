@@ -15,6 +15,10 @@ pub(super) struct HostValue(pub super::HostContext);
 impl Object for HostValue {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let host = &self.0;
+        if key.as_str()? == "vars" {
+            let vars = host.vars.iter().map(|(name, var)| (name.clone(), Value::from(var.value.as_str())));
+            return Some(Value::from(vars.collect::<std::collections::BTreeMap<_, _>>()));
+        }
         let text = match key.as_str()? {
             "address" => &host.address,
             "ssh" => &host.ssh,

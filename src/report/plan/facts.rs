@@ -252,7 +252,7 @@ pub fn done_when(plan: &Plan, number: usize) -> String {
             format!("{exit}{}{}", expected(plan, number), if step.disruptive() { judged } else { String::new() })
         }
     };
-    format!("{what}{}{}{}", guess(step), tries(step), tolerance(step))
+    format!("{what}{}{}{}{}", guess(step), tries(step), tolerance(step), registers(step))
 }
 
 fn expected(plan: &Plan, number: usize) -> String {
@@ -282,6 +282,10 @@ fn guess(step: &Step) -> String {
         TakesDown::Unknown => "may take the host down",
     };
     format!(" (guess: {what}, {why})")
+}
+
+fn registers(step: &Step) -> String {
+    step.register.as_ref().map_or(String::new(), |name| format!("; its output becomes host.vars.{name}"))
 }
 
 fn tolerance(step: &Step) -> &'static str {
