@@ -2,7 +2,7 @@
 
 use super::context::Context as Cli;
 use super::exit::Exit;
-use super::playbook_file::names_of_hosts;
+use super::playbook_file::{Refused, names_of_hosts};
 use super::saved_plan;
 use crate::diagnostic::{self, Diagnostic};
 use crate::playbook::{self, model::Playbook};
@@ -73,10 +73,12 @@ fn read_file(path: &Path) -> ReadFile {
         }
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            let result = playbook::read(&bytes).and_then(|(mut playbook, warnings)| {
-                names_of_hosts(path, &mut playbook).map_err(|finding| vec![finding])?;
-                Ok((playbook, warnings))
-            });
+            let mut result = playbook::read(&bytes);
+            if let Ok((playbook, _)) = &mut result
+                && let Err(Refused { name, text, findings }) = names_of_hosts(path, &text, playbook)
+            {
+                return ReadFile { name, text, result: Err(findings) };
+            }
             ReadFile { name, text, result }
         }
         Err(finding) => ReadFile { name, text: String::new(), result: Err(vec![finding]) },

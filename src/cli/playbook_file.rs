@@ -48,33 +48,46 @@ pub fn of_bytes(context: &Context, path: &Path, bytes: &[u8]) -> anyhow::Result<
     if !context.quiet {
         print(context, &warnings, &name, &text);
     }
-    if let Err(finding) = names_of_hosts(path, &mut playbook) {
-        print(context, &[finding], &name, &text);
+    if let Err(refused) = names_of_hosts(path, &text, &mut playbook) {
+        print(context, &refused.findings, &refused.name, &refused.text);
         return Err(Said(Exit::BadFile).into());
     }
     Ok(Loaded { playbook, source: Source { path: plain(path), sha256: sha256(bytes) }, text })
 }
 
+/// Findings, and the file whose lines they are about.
+pub struct Refused {
+    pub name: String,
+    pub text: String,
+    pub findings: Vec<Diagnostic>,
+}
+
 /// Reads the file that `cluster.hosts` names, beside the playbook.
 ///
 /// # Errors
-/// When it cannot be read, or says what could reach the wrong host.
-pub fn names_of_hosts(playbook_file: &Path, playbook: &mut Playbook) -> Result<(), Diagnostic> {
+/// When it cannot be read, says what could reach the wrong host, or lacks what the playbook reads.
+pub fn names_of_hosts(playbook_file: &Path, playbook_text: &str, playbook: &mut Playbook) -> Result<(), Refused> {
     let Some(named) = &playbook.cluster.hosts_file else { return Ok(()) };
     let path = playbook_file.parent().unwrap_or(Path::new("")).join(named);
+    let name = playbook_file.display().to_string();
+    let of_the_playbook = |findings| Refused { name, text: playbook_text.to_owned(), findings };
     let read = bytes(&path).map_err(|error| error.to_string());
-    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| format!("`{}` is no text", path.display())));
-    let hosts = text.and_then(|text| playbook::read_hosts(&text).map_err(|why| format!("`{}`: {why}", path.display())));
-    match hosts {
+    let text =
+        match read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| format!("`{}` is no text", path.display()))) {
+            Ok(text) => text,
+            Err(why) => {
+                let mut error = Diagnostic::error(why)
+                    .help("it lies beside the playbook and has a line `ADDRESS: NAME` for each node");
+                error.span = playbook.span("cluster.hosts");
+                return Err(of_the_playbook(vec![error]));
+            }
+        };
+    match playbook::read_hosts(named, &text) {
         Ok(hosts) => playbook.cluster.hosts = hosts,
-        Err(why) => {
-            let mut error =
-                Diagnostic::error(why).help("it lies beside the playbook and has a line `ADDRESS: NAME` for each node");
-            error.span = playbook.span("cluster.hosts");
-            return Err(error);
-        }
+        Err(findings) => return Err(Refused { name: path.display().to_string(), text, findings }),
     }
-    Ok(())
+    let findings = playbook::judge_hosts_file(playbook);
+    if findings.is_empty() { Ok(()) } else { Err(of_the_playbook(findings)) }
 }
 
 /// One spelling for one file, for the plan's hash has it in it: from here where it lies below, without `./`.

@@ -142,6 +142,7 @@ fn step_sentence(plan: &Plan, step: usize, event: &StepEvent) -> String {
         }
         StepEvent::Ended { end, .. } => end_words(end),
         StepEvent::Passed { proof, .. } => format!("passed: {proof}"),
+        StepEvent::LeftOut { because } => format!("left out: {because}"),
         StepEvent::Tolerated { because, .. } => format!("failed, the chain goes on: {because}"),
         StepEvent::Probing { .. } => "its end is unknown; the probe was started".into(),
         StepEvent::Probed { end, .. } => format!("the probe says {}", end_words(end)),

@@ -149,6 +149,7 @@ impl Told {
             }
             StepEvent::Spawned { .. }
             | StepEvent::Ended { .. }
+            | StepEvent::LeftOut { .. }
             | StepEvent::Probing { .. }
             | StepEvent::Probed { .. } => {}
         }

@@ -8,10 +8,9 @@ use super::proof::{self, Proof};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::{Action, Task};
-use super::{approval, gate, open};
+use super::{approval, conditions, gate, open};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
-use crate::playbook::template;
 use std::collections::BTreeSet;
 
 /// So long is proof sought after a command whose end nobody saw.
@@ -76,10 +75,15 @@ impl At<'_> {
     fn start(&self, desk: &mut Desk, attempt: u32) {
         let step = &desk.frame.plan.steps[self.work.step];
         let state = &desk.job.hosts[self.host];
+        match conditions::left_out(desk.frame, desk.job, self.host, self.work.step) {
+            Ok(None) => {}
+            Ok(Some(because)) => return desk.step(self.host, self.work.step, StepEvent::LeftOut { because }),
+            Err(why) => return self.failed(desk, why),
+        }
         if step.kind == StepKind::WaitUp && !state.disrupted {
             return self.passed(desk, "nothing was taken out");
         }
-        if let Some(why) = self.unfilled(desk) {
+        if let Some(why) = conditions::unfilled(desk.frame, desk.job, self.host, self.work.step) {
             return self.failed(desk, why);
         }
         if !step.disruptive() || state.disrupted {
@@ -115,17 +119,6 @@ impl At<'_> {
         } else {
             desk.decision.wake(end);
         }
-    }
-
-    /// Why the step's words cannot be filled with what earlier steps registered; before anything is done.
-    fn unfilled(&self, desk: &Desk) -> Option<String> {
-        if desk.frame.calm {
-            return None; // nothing was registered: no command ran
-        }
-        let words = &desk.frame.plan.hosts[self.host].words[self.work.step];
-        let all = words.command.iter().chain(words.probe.iter().flatten());
-        let finding = template::check_vars(all, &desk.job.hosts[self.host].vars).err()?;
-        Some(finding.help.iter().fold(finding.message.clone(), |message, help| format!("{message}; {help}")))
     }
 
     /// A host that was back and is tried again was opened long ago: others may have been taken out since.

@@ -245,6 +245,9 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
         (Stage::Probing { end }, StepEvent::Probed { end: probe, .. }) => {
             next.standing = to(Stage::Probed { end: end.clone(), probe: probe.clone() }, work.attempt, work.started);
         }
+        (Stage::Ready | Stage::Again, StepEvent::LeftOut { .. }) => {
+            (next.standing, next.attempts) = (ready(step + 1, 1, at), 0);
+        }
         (_, StepEvent::Passed { .. }) => {
             if plan.steps[step].kind == StepKind::WaitUp {
                 // proved back: what comes after is a new outage with a baseline of its own

@@ -1,5 +1,6 @@
 //! What waits for a person: `approve` steps, and the hosts behind a canary.
 
+use super::conditions;
 use super::decide::Desk;
 use super::event::{Approval, Event, HostEvent, Ms, RunEvent, StepEvent, Stop, What};
 use super::model::{HostState, Job, Stage, Standing, Work};
@@ -110,7 +111,9 @@ pub(super) fn wait(desk: &mut Desk, host: TargetIx, work: &Work) {
         return desk.decision.wake(end);
     }
     let because = if late { "nobody approved in time" } else { "the run stops, and nobody has approved" };
-    let untouched = desk.frame.plan.steps[..step].iter().all(|before| before.kind == StepKind::Until);
+    let plan = desk.frame.plan;
+    let untouched =
+        (0..step).all(|before| plan.steps[before].kind == StepKind::Until || conditions::never(plan, host, before));
     if untouched && !disrupted {
         desk.host(host, HostEvent::PutBack { because: because.into() });
     } else {

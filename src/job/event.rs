@@ -203,6 +203,10 @@ pub enum StepEvent {
         attempt: u32,
         proof: String,
     },
+    /// It is not done on this host, because its `when` is false: nothing was started.
+    LeftOut {
+        because: String,
+    },
     /// It failed, and the chain goes on (`on-failure: continue`).
     Tolerated {
         attempt: u32,

@@ -8,6 +8,7 @@ mod advance;
 pub mod apply;
 pub mod approval;
 pub mod begin;
+mod conditions;
 pub mod decide;
 pub mod event;
 pub mod evidence;

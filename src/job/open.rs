@@ -9,7 +9,7 @@ use super::model::{Job, Standing};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::Action;
-use super::{advance, approval, brake};
+use super::{advance, approval, brake, conditions};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
@@ -118,7 +118,7 @@ pub(super) fn hosts(desk: &mut Desk) {
 fn open(desk: &mut Desk, target: TargetIx, baseline: super::event::Baseline) {
     desk.host(target, HostEvent::Opened);
     let Some(first) = desk.frame.plan.steps.first() else { return };
-    if !first.disruptive() {
+    if !first.disruptive() || conditions::never(desk.frame.plan, target, 0) {
         return;
     }
     desk.host(target, HostEvent::Baseline(baseline));

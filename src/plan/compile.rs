@@ -113,7 +113,11 @@ pub fn compile(
         setup,
         steps: chain.steps,
         left_out: chain.left_out,
-        hosts: order.into_iter().zip(chain.words).map(|(node, words)| Target { node, words }).collect(),
+        hosts: order
+            .into_iter()
+            .zip(chain.words)
+            .map(|(node, words)| Target { node, vars: steps::vars(playbook, &topology.hosts[node]), words })
+            .collect(),
         warnings: Vec::new(),
     };
     plan.warnings = warn::warnings(&plan);

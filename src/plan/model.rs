@@ -172,6 +172,9 @@ pub struct Gate {
 pub struct Step {
     pub kind: StepKind,
     pub name: String,
+    /// Done on a host only where this is true, decided before the step from what its steps have registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     pub timeout_ms: u64,
     pub poll_ms: u64,
     pub stable: u32,
@@ -221,6 +224,9 @@ impl Step {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Target {
     pub node: NodeIx,
+    /// Its variables, as a file gave them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, String>,
     /// One entry a step of `Plan::steps`.
     pub words: Vec<Rendered>,
 }
@@ -230,6 +236,9 @@ pub struct Target {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rendered {
+    /// The step is not done on this host, because this `when` is false of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     /// Empty where the step has no command (`wait-up`, `wait-down`, `pause`) or has a script.
     pub command: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -75,7 +75,11 @@ pub fn six_hosts() -> Plan {
             };
             let stop = command("sudo systemctl stop cassandra");
             let reboot = command("sudo systemctl reboot");
-            Target { node, words: vec![command("nodetool drain"), stop, reboot, Rendered::default()] }
+            Target {
+                node,
+                vars: Default::default(),
+                words: vec![command("nodetool drain"), stop, reboot, Rendered::default()],
+            }
         })
         .collect();
     Plan {
@@ -150,6 +154,7 @@ pub fn step(kind: StepKind, takes_down: TakesDown, minutes: u64) -> Step {
         pause_ms: None,
         script: None,
         register: None,
+        when: None,
         retries: None,
         scope: None,
         message: None,

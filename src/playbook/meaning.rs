@@ -33,6 +33,9 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     reading.samples.take_params(&playbook.params);
     playbook.cluster = reading.access(written.cluster.unwrap_or_default());
     reading.samples.take_cluster(&playbook.cluster);
+    if playbook.cluster.hosts_file.is_some() {
+        reading.samples.take_hosts_file(source, &written::registered(&written.steps));
+    }
     playbook.targets = reading.targets(written.targets);
     playbook.strategy = written.strategy.unwrap_or(playbook.strategy);
     playbook.accept_outage = written.accept_outage.map(|reason| reason.0);

@@ -21,8 +21,9 @@ mod structure;
 mod written;
 
 pub use explain::{check_word, explain, waivable_word};
-pub use hosts_file::read_hosts;
-pub use params::{bind_params, eval_when};
+pub use hosts_file::{HostEntry, read_hosts};
+pub use params::{bind_params, eval_when, holds};
+pub use registers::{judge_hosts_file, reads_of_hosts};
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use model::Playbook;

@@ -4,6 +4,7 @@ mod checks;
 
 pub use checks::{Check, Checks, Demand, Severity, Waivable, Waiver};
 
+use super::HostEntry;
 use crate::diagnostic::Span;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -113,16 +114,16 @@ pub struct Access {
     pub service: String,
     pub keyspaces: Keyspaces,
     pub seeds: Vec<String>,
-    /// A file beside the playbook that says by which name ssh knows an address.
+    /// A file beside the playbook that says by which name ssh knows an address, and which variables a host has.
     pub hosts_file: Option<String>,
-    /// What stands in it: address → name. Filled in by whoever reads files.
-    pub hosts: BTreeMap<String, String>,
+    /// What stands in it, by address. Filled in by whoever reads files.
+    pub hosts: BTreeMap<String, HostEntry>,
 }
 
 impl Access {
     /// The name by which ssh knows an address, or a seed as written.
     pub fn ssh_name(&self, address: &str) -> String {
-        self.hosts.get(address).map_or(address, String::as_str).to_owned()
+        self.hosts.get(address).and_then(|host| host.ssh.as_deref()).unwrap_or(address).to_owned()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::model::{Param, ParamType, Playbook, When};
 use super::suggest;
-use super::template::{Params, params_value, safe};
+use super::template::{Params, params_value, safe, vars_in};
 use crate::diagnostic::Diagnostic;
-use serde_json::Value;
+use minijinja::value::Value;
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// The values of all parameters of a run: those given (`--param NAME=VALUE`, in order), else the defaults.
@@ -33,7 +34,7 @@ pub fn bind_params(playbook: &Playbook, given: &[(String, String)]) -> Result<Pa
     if findings.is_empty() { Ok(values) } else { Err(findings) }
 }
 
-fn bound(name: &str, param: &Param, texts: Option<&Vec<&str>>) -> Result<Value, Diagnostic> {
+fn bound(name: &str, param: &Param, texts: Option<&Vec<&str>>) -> Result<Json, Diagnostic> {
     let Some(texts) = texts else {
         return param.default.clone().ok_or_else(|| {
             let description = param.description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
@@ -49,32 +50,32 @@ fn bound(name: &str, param: &Param, texts: Option<&Vec<&str>>) -> Result<Value, 
     Ok(value)
 }
 
-fn read(name: &str, kind: ParamType, texts: &[&str]) -> Result<Value, Diagnostic> {
+fn read(name: &str, kind: ParamType, texts: &[&str]) -> Result<Json, Diagnostic> {
     let text = texts.first().copied().unwrap_or_default();
     let wrong = |what: &str| Diagnostic::error(format!("parameter `{name}` is {what}, not `{}`", text.escape_debug()));
     match kind {
-        ParamType::String | ParamType::Text => Ok(Value::from(text)),
+        ParamType::String | ParamType::Text => Ok(Json::from(text)),
         ParamType::Bool => match text {
-            "true" => Ok(Value::from(true)),
-            "false" => Ok(Value::from(false)),
+            "true" => Ok(Json::from(true)),
+            "false" => Ok(Json::from(false)),
             _ => Err(wrong("`true` or `false`")),
         },
-        ParamType::Int => text.parse::<i64>().map(Value::from).map_err(|_| wrong("a whole number")),
+        ParamType::Int => text.parse::<i64>().map(Json::from).map_err(|_| wrong("a whole number")),
         ParamType::List => {
             let items = texts.iter().filter(|text| !text.is_empty()).flat_map(|text| text.split(','));
-            Ok(items.map(Value::from).collect())
+            Ok(items.map(Json::from).collect())
         }
     }
 }
 
 /// Judges a value of a parameter, whether given or its default: type, pattern, safe words.
-pub fn check_value(name: &str, param: &Param, value: &Value) -> Result<(), Diagnostic> {
+pub fn check_value(name: &str, param: &Param, value: &Json) -> Result<(), Diagnostic> {
     let (texts, of_the_type): (Vec<&str>, bool) = match (param.kind, value) {
-        (ParamType::String | ParamType::Text, Value::String(text)) => (vec![text], true),
-        (ParamType::Bool, Value::Bool(_)) => (vec![], true),
-        (ParamType::Int, Value::Number(number)) => (vec![], number.is_i64()),
-        (ParamType::List, Value::Array(items)) => {
-            (items.iter().filter_map(Value::as_str).collect(), items.iter().all(Value::is_string))
+        (ParamType::String | ParamType::Text, Json::String(text)) => (vec![text], true),
+        (ParamType::Bool, Json::Bool(_)) => (vec![], true),
+        (ParamType::Int, Json::Number(number)) => (vec![], number.is_i64()),
+        (ParamType::List, Json::Array(items)) => {
+            (items.iter().filter_map(Json::as_str).collect(), items.iter().all(Json::is_string))
         }
         _ => (vec![], false),
     };
@@ -124,17 +125,30 @@ pub fn type_name(kind: ParamType) -> &'static str {
     }
 }
 
-/// Does the step take part? Errors: the expression fails, or gives anything but true or false.
-pub fn eval_when(when: &When, params: &Params) -> Result<bool, Diagnostic> {
+/// Does the step take part on a host that has these variables? Errors: as of `holds`.
+pub fn eval_when(when: &When, params: &Params, vars: &BTreeMap<String, String>) -> Result<bool, Diagnostic> {
+    holds(&when.expression, params, vars).map_err(|error| error.at(when.span))
+}
+
+/// Is the expression of a `when` true? Errors: it fails, reads a variable that the host does not have, or gives anything
+/// but true or false.
+pub fn holds(expression: &str, params: &Params, vars: &BTreeMap<String, String>) -> Result<bool, Diagnostic> {
+    if let Some(missing) = vars_in(expression).into_iter().find(|name| !vars.contains_key(name)) {
+        let message = format!("`when` cannot be decided: `host.vars.{missing}` has no value on this host");
+        let help = "nothing gave it one: the step that registers it failed, was left out, or its end was not seen";
+        return Err(Diagnostic::error(message).help(help));
+    }
     let environment = super::template::expressions();
-    let context = minijinja::value::Value::from(BTreeMap::from([("params", params_value(params))]));
-    let value = environment.compile_expression(&when.expression).and_then(|it| it.eval(context)).map_err(|error| {
+    let vars = vars.iter().map(|(name, value)| (name.as_str(), Value::from(value.as_str())));
+    let host = BTreeMap::from([("vars", Value::from(vars.collect::<BTreeMap<_, _>>()))]);
+    let context = Value::from(BTreeMap::from([("params", params_value(params)), ("host", Value::from(host))]));
+    let value = environment.compile_expression(expression).and_then(|it| it.eval(context)).map_err(|error| {
         let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        Diagnostic::error(format!("`when` cannot be decided: {detail}")).at(when.span)
+        Diagnostic::error(format!("`when` cannot be decided: {detail}"))
     })?;
     if value.kind() != minijinja::value::ValueKind::Bool {
-        let message = format!("`when` must be true or false, and `{}` is a {}", when.expression, value.kind());
-        return Err(Diagnostic::error(message).at(when.span).help("compare it: `params.mode == 'fast'`"));
+        let message = format!("`when` must be true or false, and `{expression}` is a {}", value.kind());
+        return Err(Diagnostic::error(message).help("compare it: `params.mode == 'fast'`, `host.vars.kind == 'ssd'`"));
     }
     Ok(value.is_true())
 }

@@ -1,9 +1,9 @@
 //! Is every variable of a host there when a step reads it? What a step registers is known to the steps behind it, if
 //! it takes part and cannot fail and go on.
 
-use super::model::{Goal, OnFailure, Playbook, Step, Word};
+use super::model::{Goal, OnFailure, Playbook, Step, When, Word};
 use super::suggest;
-use super::template::{VAR_PREFIX, vars_read};
+use super::template::{HostVar, VAR_PREFIX, vars_in, vars_read};
 use crate::diagnostic::{Diagnostic, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,9 @@ pub(super) fn walk(playbook: &Playbook, takes_part: &dyn Fn(usize) -> bool) -> O
         return Some(finding);
     }
     for (number, step) in playbook.steps.iter().enumerate() {
+        if let Some(finding) = step.when.as_ref().and_then(|when| known.missing(read_by_when(when))) {
+            return Some(finding);
+        }
         if !takes_part(number) {
             continue;
         }
@@ -29,6 +32,38 @@ pub(super) fn walk(playbook: &Playbook, takes_part: &dyn Fn(usize) -> bool) -> O
         }
     }
     None
+}
+
+/// With the file of hosts read: what is read and nobody gives, and what two give.
+pub fn judge_hosts_file(playbook: &Playbook) -> Vec<Diagnostic> {
+    let Some(file) = &playbook.cluster.hosts_file else { return Vec::new() };
+    let given: BTreeMap<&String, &HostVar> = playbook.cluster.hosts.values().flat_map(|host| &host.vars).collect();
+    let mut findings = Vec::new();
+    for step in &playbook.steps {
+        if let Some((name, var)) = step.register.as_ref().and_then(|name| given.get_key_value(name)) {
+            let message =
+                format!("`{}` registers `{name}`, and {} gives a host a value of that name", step.name, var.place);
+            findings.push(Diagnostic::error(message).at(step.span).help("choose another name for one of the two"));
+        }
+    }
+    let until = playbook.until.as_ref().map(read_by_goal).unwrap_or_default();
+    for (name, span) in playbook.steps.iter().flat_map(read_by).chain(until) {
+        let registered = playbook.steps.iter().any(|step| step.register.as_ref() == Some(&name));
+        if !registered && !given.contains_key(&name) {
+            let message = format!("no step registers `{name}`, and `{file}` gives it to no host");
+            let help = match given.is_empty() {
+                true => format!("add it there: `ADDRESS: {{ vars: {{ {name}: \"VALUE\" }} }}`"),
+                false => suggest::did_you_mean(&name, given.keys().map(|name| name.as_str())),
+            };
+            findings.push(Diagnostic::error(message).at(span).help(help));
+        }
+    }
+    findings
+}
+
+/// What a step reads of a host, with its place.
+pub fn reads_of_hosts(step: &Step) -> Vec<(String, Span)> {
+    read_by(step)
 }
 
 struct Known<'a> {
@@ -78,8 +113,13 @@ pub(super) fn read_by(step: &Step) -> Vec<(String, Span)> {
     let commands = step.command.iter().chain(&step.probe).flat_map(|command| &command.words);
     let words: Vec<&Word> = commands.chain(step.env.values()).chain(&step.expect).collect();
     let mut read: Vec<(String, Span)> = words.into_iter().flat_map(vars_read).collect();
+    read.extend(step.when.iter().flat_map(read_by_when));
     read.extend(read_by_script(step.script.as_deref().unwrap_or_default()).into_iter().map(|name| (name, step.span)));
     read
+}
+
+fn read_by_when(when: &When) -> Vec<(String, Span)> {
+    vars_in(&when.expression).into_iter().map(|name| (name, when.span)).collect()
 }
 
 fn read_by_goal(goal: &Goal) -> Vec<(String, Span)> {
@@ -107,8 +147,6 @@ fn read_by_script(script: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn first(steps: &str) -> Option<String> {
         let text = format!("rollbook: 1\nname: x\nsteps:\n{steps}");
         crate::playbook::read(text.as_bytes()).err().map(|findings| findings[0].message.clone())

@@ -288,6 +288,12 @@ pub(super) fn vars_read(word: &Word) -> Vec<(String, Span)> {
     found
 }
 
+/// Variables of the host that an expression reads.
+pub fn vars_in(expression: &str) -> Vec<String> {
+    let names = names::names(expression).unwrap_or_default();
+    names.iter().filter_map(|name| var_name(name)).map(str::to_owned).collect()
+}
+
 /// Where a word reads the run's reason, if it does.
 pub(super) fn reads_reason(word: &Word) -> Option<Span> {
     pieces(&word.template).into_iter().find_map(|piece| match piece {

@@ -10,7 +10,7 @@ mod step;
 pub use checks::{AskedCheck, BoundedCheck};
 pub use goal::Goal;
 pub use hosts::{KnownDown, Targets};
-pub use step::{BareStep, Step, StepMap, TakesDown};
+pub use step::{BareStep, Step, StepMap, TakesDown, registered};
 
 use super::duration;
 use super::model::{DatacenterOrder, Strategy, Then, Waivable};
@@ -121,7 +121,8 @@ pub struct Cluster {
     pub service: Option<Name>,
     /// Which keyspaces protect hosts from each other: data (default), all, or a list.
     pub keyspaces: Option<Keyspaces>,
-    /// A file beside the playbook, `ADDRESS: NAME` a line: by which name ssh knows a node whose address it cannot use.
+    /// A file beside the playbook with a line for each node whose address ssh cannot use, or that has values of its own
+    /// (read as `host.vars.NAME`): `ADDRESS: NAME`, or `ADDRESS: { ssh: NAME, vars: { NAME: "VALUE" } }`.
     pub hosts: Option<Text>,
     /// Where discovery begins; alternatives. `--seed-host` goes before them.
     #[serde(default)]

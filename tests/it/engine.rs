@@ -42,6 +42,7 @@ fn step(kind: StepKind, takes_down: TakesDown, seconds: u64) -> Step {
         pause_ms: None,
         script: None,
         register: None,
+        when: None,
         retries: None,
         scope: None,
         message: None,
@@ -73,7 +74,7 @@ fn rolling_reboot(topology: &Topology) -> Plan {
         let mut words: Vec<Rendered> =
             chain.iter().map(|text| Rendered { command: far(text), ..Rendered::default() }).collect();
         words.push(Rendered::default());
-        Target { node, words }
+        Target { node, vars: Default::default(), words }
     };
     let keyspace = |(name, keyspace): (&String, &rollbook::topology::model::Keyspace)| {
         let protects = !plan::protection::LEFT_OUT.contains(&name.as_str());

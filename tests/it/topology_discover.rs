@@ -263,6 +263,7 @@ mod before_a_run {
             pause_ms: None,
             script: None,
             register: None,
+            when: None,
             retries: None,
             scope: None,
             message: None,
@@ -271,7 +272,11 @@ mod before_a_run {
             .map(|node| {
                 let mut command_words = plan.nodes[node].ssh.clone();
                 command_words.extend(command.split(' ').map(str::to_owned));
-                Target { node, words: vec![Rendered { command: command_words, ..Rendered::default() }] }
+                Target {
+                    node,
+                    vars: Default::default(),
+                    words: vec![Rendered { command: command_words, ..Rendered::default() }],
+                }
             })
             .collect();
         plan

@@ -84,6 +84,10 @@ impl<'a> Checks<'a> {
         if reads && !self.printed.get(&host).is_some_and(|value| !value.is_empty() && !value.contains(' ')) {
             self.violation(now, format!("(v) {task:?} starts without the value that its words need"));
         }
+        let printed = self.printed.get(&host).map(String::as_str);
+        if self.scene.plan.steps[step].when.is_some() && matches!(printed, None | Some("no")) {
+            self.violation(now, format!("(v) {task:?} starts where its `when` is false"));
+        }
         if let Some(other) = self.running.insert(host, task) {
             self.violation(now, format!("(iii) {task:?} starts while {other:?} runs"));
         }

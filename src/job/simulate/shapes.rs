@@ -204,7 +204,7 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         setup: setup(dice.clone()),
         steps,
         left_out: vec![],
-        hosts: worked.into_iter().map(|node| Target { node, words: words.clone() }).collect(),
+        hosts: worked.into_iter().map(|node| Target { node, vars: BTreeMap::new(), words: words.clone() }).collect(),
         warnings: vec![],
     }
 }
@@ -286,6 +286,11 @@ fn chain(dice: &mut Dice) -> Vec<Step> {
     }
     if aside.chance(250) {
         let registers = Step { takes_down: TakesDown::Nothing, register: Some("port".into()), ..step(StepKind::Run) };
+        // all that takes the host away, or nothing
+        let decides = aside.chance(400);
+        for step in steps.iter_mut().filter(|step| decides && step.disruptive()) {
+            step.when = Some("host.vars.port != 'no'".into());
+        }
         steps.insert(usize::from(steps[0].kind == StepKind::Until), registers);
     }
     steps
@@ -312,6 +317,7 @@ fn step(kind: StepKind) -> Step {
         pause_ms: None,
         script: None,
         register: None,
+        when: None,
         retries: None,
         scope: None,
         message: None,

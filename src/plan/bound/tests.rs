@@ -101,6 +101,8 @@ fn three_hundred_hosts_end_in_time() {
         }
     }
     let words = plan.hosts[0].words.clone();
-    plan.hosts = (0..300).map(|node| crate::plan::model::Target { node, words: words.clone() }).collect();
+    plan.hosts = (0..300)
+        .map(|node| crate::plan::model::Target { node, vars: Default::default(), words: words.clone() })
+        .collect();
     assert!(lower_bound(&plan).0 >= 2);
 }

@@ -67,7 +67,7 @@ pub fn host_context(access: &Access, host: &Host) -> HostContext {
         id: host.id.clone(),
         datacenter: host.datacenter.clone(),
         rack: host.rack.clone(),
-        vars: std::collections::BTreeMap::new(),
+        vars: access.hosts.get(&host.address.to_string()).map(|host| host.vars.clone()).unwrap_or_default(),
     }
 }
 

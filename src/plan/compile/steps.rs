@@ -4,11 +4,11 @@ use super::nodes::host_context;
 use super::{Options, milliseconds, until};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::model::{Rendered, Step};
-use crate::playbook::model::{Command, Playbook, Step as Written, StepKind, TakesDown};
+use crate::playbook::model::{Command, Playbook, Step as Written, StepKind, TakesDown, When};
 use crate::playbook::template::{self, ClusterContext, HostContext, Params};
-use crate::playbook::{defaults, eval_when, guess};
-use crate::topology::model::{HostIx, Topology};
-use std::collections::BTreeSet;
+use crate::playbook::{defaults, eval_when, guess, reads_of_hosts};
+use crate::topology::model::{Host, HostIx, Topology};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The steps, and their words: one list a host, in the given order of hosts.
@@ -31,27 +31,41 @@ pub fn chain(
     let mut errors = Vec::new();
     let (mut taken, mut left_out) = (Vec::new(), Vec::new());
     let goal = playbook.until.as_ref().map(|goal| until::step(goal, &playbook.cluster));
+    let hosts: Vec<HostContext> =
+        order.iter().map(|host| host_context(&playbook.cluster, &topology.hosts[*host])).collect();
+    let mut registers = BTreeSet::new();
     for step in goal.iter().chain(&playbook.steps) {
-        match step.when.as_ref().map_or(Ok(true), |when| eval_when(when, params)) {
-            Ok(true) => taken.push(step),
-            Ok(false) => left_out.push(format!("{}: `{}` is false", step.name, expression(step))),
+        let part = match &step.when {
+            None => Ok(Part::All),
+            Some(when) => part(when, &hosts, params, &registers),
+        };
+        match part {
+            Ok(Part::Nobody) => left_out.push(format!("{}: `{}` is false", step.name, expression(step))),
+            Ok(part) => {
+                taken.push((step, part));
+                registers.extend(step.register.clone());
+            }
             Err(error) => errors.push(error),
         }
     }
     if taken.is_empty() && errors.is_empty() {
         errors.push(Diagnostic::error("no step is left to do: every `when` is false"));
     }
-    let hosts: Vec<HostContext> =
-        order.iter().map(|host| host_context(&playbook.cluster, &topology.hosts[*host])).collect();
     let (mut steps, mut spans, mut columns) = (Vec::new(), Vec::new(), Vec::new());
     let mut registered = BTreeSet::new();
-    for step in &taken {
-        let rendered: Result<Vec<Rendered>, Diagnostic> =
-            hosts.iter().map(|host| words(step, host, cluster, params, &registered)).collect();
+    for (step, part) in &taken {
+        let of = |(ix, host): (usize, &HostContext)| match part {
+            Part::Some(hosts) if !hosts.contains(&ix) => {
+                Ok(Rendered { left_out: Some(expression(step).to_owned()), ..Rendered::default() })
+            }
+            _ => words(step, host, cluster, params, &registered),
+        };
+        let rendered: Result<Vec<Rendered>, Diagnostic> = hosts.iter().enumerate().map(of).collect();
         registered.extend(step.register.clone());
         match rendered {
             Ok(column) => {
-                steps.push(planned(step, &column, options));
+                let when = matches!(part, Part::Later).then(|| expression(step).to_owned());
+                steps.push(Step { when, ..planned(step, &column, options) });
                 spans.push(step.span);
                 columns.push(column);
             }
@@ -64,6 +78,64 @@ pub fn chain(
     gate(&mut steps, &mut columns, &spans, hosts.len(), options)?;
     let words = (0..hosts.len()).map(|host| columns.iter().map(|column| column[host].clone()).collect()).collect();
     Ok(Chain { steps, left_out, words })
+}
+
+/// On which hosts a step is done.
+enum Part {
+    All,
+    Nobody,
+    /// By their place in the order.
+    Some(BTreeSet<usize>),
+    /// What a step before it registers decides, on each host.
+    Later,
+}
+
+fn part(when: &When, hosts: &[HostContext], params: &Params, registers: &BTreeSet<String>) -> Result<Part, Diagnostic> {
+    let read = template::vars_in(&when.expression);
+    if let Some((host, name)) =
+        hosts.iter().find_map(|host| Some((host, read.iter().find(|name| !given(host, name, registers))?)))
+    {
+        return Err(nobody_gives(host, name).at(when.span));
+    }
+    if read.is_empty() {
+        return Ok(if eval_when(when, params, &BTreeMap::new())? { Part::All } else { Part::Nobody });
+    }
+    if read.iter().any(|name| registers.contains(name)) {
+        return Ok(Part::Later);
+    }
+    let mut some = BTreeSet::new();
+    for (ix, host) in hosts.iter().enumerate() {
+        if eval_when(when, params, &values(host))? {
+            some.insert(ix);
+        }
+    }
+    Ok(match some.len() {
+        0 => Part::Nobody,
+        all if all == hosts.len() => Part::All,
+        _ => Part::Some(some),
+    })
+}
+
+fn given(host: &HostContext, name: &String, registers: &BTreeSet<String>) -> bool {
+    registers.contains(name) || host.vars.contains_key(name)
+}
+
+fn nobody_gives(host: &HostContext, name: &str) -> Diagnostic {
+    let help =
+        format!("add it to the file of `cluster.hosts`: `{}: {{ vars: {{ {name}: \"VALUE\" }} }}`", host.address);
+    Diagnostic::error(format!("{} has no variable `{name}`", host.address)).help(help)
+}
+
+fn values(host: &HostContext) -> BTreeMap<String, String> {
+    host.vars.iter().map(|(name, var)| (name.clone(), var.value.clone())).collect()
+}
+
+/// The variables of a host as a file gives them: those that the playbook reads.
+pub fn vars(playbook: &Playbook, host: &Host) -> BTreeMap<String, String> {
+    let read: BTreeSet<String> = playbook.steps.iter().flat_map(reads_of_hosts).map(|(name, _)| name).collect();
+    let mut vars = values(&host_context(&playbook.cluster, host));
+    vars.retain(|name, _| read.contains(name));
+    vars
 }
 
 /// Between two polls before a host is taken out: as in the chain's gate.
@@ -84,6 +156,10 @@ fn words(
     params: &Params,
     registered: &BTreeSet<String>,
 ) -> Result<Rendered, Diagnostic> {
+    let read = reads_of_hosts(step);
+    if let Some((name, span)) = read.into_iter().find(|(name, _)| !given(host, name, registered)) {
+        return Err(nobody_gives(host, &name).at(span));
+    }
     let render = |command: &Command| {
         let words = template::render_command(command, host, cluster, params)?;
         Ok::<_, Diagnostic>(with_background(command, words))
@@ -95,6 +171,7 @@ fn words(
         }
     }
     Ok(Rendered {
+        left_out: None,
         command: step.command.as_ref().map(render).transpose()?.unwrap_or_default(),
         env,
         probe: step.probe.as_ref().map(render).transpose()?,
@@ -122,6 +199,7 @@ fn planned(step: &Written, column: &[Rendered], options: &Options) -> Step {
     let timeout = if step.kind == StepKind::Pause { step.pause.unwrap_or_default() } else { step.timeout };
     Step {
         kind: step.kind,
+        when: None,
         name: step.name.clone(),
         timeout_ms: milliseconds(timeout).max(1),
         poll_ms: milliseconds(poll),
@@ -154,7 +232,8 @@ fn takes_down(step: &Written, column: &[Rendered], options: &Options) -> (TakesD
 
 /// The guess for the words of each host; where hosts differ nobody knows.
 fn guessed(step: &Written, column: &[Rendered], options: &Options) -> (TakesDown, Option<String>) {
-    let mut guesses = column.iter().map(|words| guess(step, words, options));
+    let done = column.iter().filter(|words| words.left_out.is_none());
+    let mut guesses = done.map(|words| guess(step, words, options));
     let Some(first) = guesses.next() else { return (TakesDown::Unknown, Some("there is no host".into())) };
     if guesses.any(|other| other.0 != first.0) {
         return (TakesDown::Unknown, Some("its words differ from host to host".into()));

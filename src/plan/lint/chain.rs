@@ -1,7 +1,8 @@
 //! Does the chain of steps leave every host up, by the kinds alone?
 
-use crate::plan::model::{Plan, Step};
+use crate::plan::model::{Plan, Step, Target};
 use crate::playbook::model::{OnFailure, StepKind, TakesDown};
+use std::collections::BTreeSet;
 
 pub fn check(plan: &Plan, found: &mut Vec<String>) {
     if plan.steps.is_empty() {
@@ -35,12 +36,25 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         {
             say("it is tried again without a proof that it did not happen");
         }
-        let later = &plan.steps[index + 1..];
+    }
+    let left_out =
+        |target: &Target| -> Vec<bool> { target.words.iter().map(|words| words.left_out.is_some()).collect() };
+    let mut chains: BTreeSet<Vec<bool>> = plan.hosts.iter().map(left_out).collect();
+    chains.insert(vec![false; plan.steps.len()]);
+    chains.iter().for_each(|left_out| leaves_the_host_up(plan, left_out, found));
+}
+
+/// On a host on which these steps are left out.
+fn leaves_the_host_up(plan: &Plan, left_out: &[bool], found: &mut Vec<String>) {
+    for (index, step) in plan.steps.iter().enumerate().filter(|(index, _)| !left_out[*index]) {
+        let mut say = |what: &str| found.push(format!("step {} ({}): {what}", index + 1, step.name));
+        let later = plan.steps.iter().zip(left_out).skip(index + 1).filter(|(_, left_out)| !**left_out);
+        let later: Vec<&Step> = later.map(|(step, _)| step).collect();
         if step.disruptive() && !later.iter().any(|step| step.kind == StepKind::WaitUp) {
             say("it takes the host away, and no wait-up follows");
         }
-        let until_gate = later.iter().take_while(|step| step.kind != StepKind::WaitUp);
-        if matches!(step.kind, StepKind::Drain | StepKind::Stop) && !until_gate.clone().any(brings_back) {
+        let mut until_gate = later.iter().take_while(|step| step.kind != StepKind::WaitUp);
+        if matches!(step.kind, StepKind::Drain | StepKind::Stop) && !until_gate.any(|step| brings_back(step)) {
             say("nothing brings the host back before its wait-up");
         }
     }

@@ -1,6 +1,7 @@
 //! Each rule is broken once; the lint must say so.
 
 use super::*;
+use crate::plan::model::Rendered;
 use crate::plan::samples;
 use crate::playbook::model::{Keyspaces, OnFailure, TakesDown};
 
@@ -80,6 +81,9 @@ fn chain() {
         plan.steps.remove(2);
         plan.hosts.iter_mut().for_each(|host| drop(host.words.remove(2)));
     });
+    broken("step 2 (stop): nothing brings the host back", |plan| {
+        plan.hosts[3].words[2] = Rendered { left_out: Some("x".into()), ..Rendered::default() };
+    });
     broken("something else", |plan| plan.steps[0].takes_down = TakesDown::Nothing);
     broken("without a deadline", |plan| plan.steps[3].timeout_ms = 0);
     broken("without being asked", |plan| plan.steps[3].stable = 0);
@@ -99,5 +103,7 @@ fn words() {
         plan.steps[1].register = Some("port".into());
         plan.hosts[0].words[1].command.push("‹host.vars.port|quote›".into());
     });
+    broken("it is left out, and has words", |plan| plan.hosts[0].words[0].left_out = Some("x".into()));
+    broken("nobody gives the host.vars.kind", |plan| plan.steps[0].when = Some("host.vars.kind == 'x'".into()));
     broken("registers what no command", |plan| plan.steps[3].register = Some("port".into()));
 }

@@ -3,6 +3,7 @@
 use crate::plan::model::{Plan, Rendered, Step};
 use crate::playbook;
 use crate::playbook::model::StepKind;
+use crate::playbook::template;
 use std::collections::BTreeSet;
 
 pub fn check(plan: &Plan, found: &mut Vec<String>) {
@@ -27,6 +28,10 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
             let place = format!("{} step {}", plan.nodes[target.node].address, index + 1);
             rendered(&place, step, words, found);
             holes(&place, words, &registered, found);
+            let decides = step.when.iter().flat_map(|when| template::vars_in(when));
+            for name in decides.filter(|name| !registered.contains(name.as_str()) && !target.vars.contains_key(name)) {
+                found.push(format!("{place}: nobody gives the host.vars.{name} that its `when` reads"));
+            }
             registered.extend(step.register.as_deref());
         }
     }
@@ -50,6 +55,12 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
 }
 
 fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>) {
+    if words.left_out.is_some() {
+        if *words != (Rendered { left_out: words.left_out.clone(), ..Rendered::default() }) {
+            found.push(format!("{place}: it is left out, and has words"));
+        }
+        return;
+    }
     let silent = !step.kind.has_process();
     if silent == (!words.command.is_empty() || step.script.is_some()) {
         found.push(format!("{place}: a command where none belongs, or none where one does"));

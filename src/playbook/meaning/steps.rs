@@ -170,7 +170,7 @@ impl Reading<'_> {
             }
         }
         if found.is_empty()
-            && let Err(finding) = params::eval_when(&when, &self.samples.params)
+            && let Err(finding) = params::eval_when(&when, &self.samples.params, &self.samples.vars_of(text))
         {
             found.push((finding, None));
         }

@@ -6,7 +6,7 @@ use crate::playbook::command::{split_placed, unsplit_placed};
 use crate::playbook::document::{Node, Places};
 use crate::playbook::model::{Access, Command, Param, ParamType, Word};
 use crate::playbook::params::check_value;
-use crate::playbook::template::{self, ClusterContext, HostContext, Params, Scope};
+use crate::playbook::template::{self, ClusterContext, HostContext, HostVar, Params, Scope};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,23 @@ impl Samples {
         self.cluster.service = access.service.clone();
         let rendered = template::render_ssh(&access.ssh, &self.params);
         self.cluster.ssh = rendered.unwrap_or_else(|_| vec!["ssh".to_owned()]);
+    }
+
+    /// Every variable of the host that an expression reads, as some text.
+    pub fn vars_of(&self, expression: &str) -> BTreeMap<String, String> {
+        template::vars_in(expression).into_iter().map(|name| (name, "sample".to_owned())).collect()
+    }
+
+    /// Variables that only the file of hosts can give: known before the run, so that a pattern may hold them.
+    pub fn take_hosts_file(&mut self, source: &str, registered: &BTreeSet<&str>) {
+        for (at, start) in source.match_indices("host.vars.") {
+            let rest = &source[at + start.len()..];
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            if !registered.contains(&rest[..end]) {
+                let sample = HostVar { value: "sample".to_owned(), place: String::new() };
+                self.host.vars.insert(rest[..end].to_owned(), sample);
+            }
+        }
     }
 
     /// The words a step's command would have on some host.

@@ -64,8 +64,9 @@ fn a_string_must_be_safe_in_a_command_and_a_text_need_not() {
 #[test]
 fn when_is_decided_over_the_values() {
     let values = Params::from([("fast".to_owned(), json!(true)), ("mode".to_owned(), json!("a"))]);
+    let vars = BTreeMap::from([("kind".to_owned(), "ssd".to_owned())]);
     let eval = |text: &str| {
-        eval_when(&When { expression: text.to_owned(), span: Span::new(3, 9) }, &values).map_err(|e| e.message)
+        eval_when(&When { expression: text.to_owned(), span: Span::new(3, 9) }, &values, &vars).map_err(|e| e.message)
     };
     assert_eq!(eval("params.fast"), Ok(true));
     assert_eq!(eval("not params.fast"), Ok(false));
@@ -73,4 +74,8 @@ fn when_is_decided_over_the_values() {
     assert_eq!(eval("params.mode in ['b', 'c']"), Ok(false));
     assert!(eval("params.mode").unwrap_err().contains("is a string"));
     assert!(eval("params.gone").is_err());
+    assert_eq!(eval("host.vars.kind == 'ssd' and params.fast"), Ok(true));
+    assert!(eval("host.vars.kind").unwrap_err().contains("is a string"));
+    // (minijinja would find a value that is not there unequal to everything)
+    assert!(eval("host.vars.gone == 'x'").unwrap_err().contains("`host.vars.gone` has no value on this host"));
 }

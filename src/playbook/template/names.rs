@@ -19,7 +19,7 @@ pub enum Scope {
     Gate,
     /// A step's command, probe or `env`.
     Step,
-    /// `when`: only parameters; decided in the plan.
+    /// `when`: parameters, and variables of the host.
     When,
 }
 
@@ -147,9 +147,9 @@ pub(in crate::playbook) fn judge(
             false => error.help(suggest::did_you_mean(param, params.iter().copied())),
         });
     }
-    let var = super::var_name(name).is_some() && scope == Scope::Step;
+    let var = super::var_name(name).is_some() && matches!(scope, Scope::Step | Scope::When);
     if scope.names().contains(&name) || var {
-        let waits_for_the_run = name.starts_with("run.") || name == "args" || var;
+        let waits_for_the_run = scope != Scope::When && (name.starts_with("run.") || name == "args" || var);
         if waits_for_the_run && hole(expression).is_none() {
             let when = if var { "the run comes to the step" } else { "the run starts" };
             let message = format!("`{name}` is known only when {when}, so no expression can use it");
@@ -170,13 +170,13 @@ fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
     if params.contains(name) {
         return error.help(format!("did you mean `params.{name}`?"));
     }
-    if name.starts_with("host.vars") && scope == Scope::Step {
+    if name.starts_with("host.vars") && matches!(scope, Scope::Step | Scope::When) {
         let help = "write `host.vars.NAME`, the name as in `register: NAME`: small letters, digits and `_`";
         return Diagnostic::error(format!("`{name}` is no variable of a host")).help(help);
     }
     if Scope::Step.names().contains(&name) || name.starts_with("host.vars") || Scope::Nodetool.names().contains(&name) {
         let where_to = match scope {
-            Scope::When => "`when` is decided in the plan, for all hosts at once: it reads only `params`",
+            Scope::When => "`when` reads `params`, and `host.vars` of the host",
             Scope::Ssh => "`cluster.ssh` is the same for every host: it reads only `params`",
             Scope::Setup => "`setup` runs once, not for a host: it reads `params`, `cluster` and `run`",
             Scope::Gate => "a gate is asked about the whole cluster: it reads `params` and `cluster`",

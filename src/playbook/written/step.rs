@@ -4,7 +4,7 @@ use super::{Command, CommandOrNothing, Duration, Nothing, PlainName, Retries, Te
 use crate::playbook::model::{ApproveScope, OnFailure};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A step: a kind alone, or a map with exactly one kind and its settings beside it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,7 +65,7 @@ pub struct StepMap {
 
     /// Shown in plans and reports (default: the kind).
     pub name: Option<PlainName>,
-    /// The step takes part only if this is true: an expression over `params`, without braces.
+    /// The step takes part only if this is true: an expression over `params` and `host.vars`, without braces.
     pub when: Option<Text>,
     pub timeout: Option<Duration>,
     /// Text of a program, run on this machine by bash -euo pipefail, or by its own #!; no template.
@@ -107,6 +107,15 @@ pub enum TakesDown {
     Nothing,
     Restart,
     Reboot,
+}
+
+/// Names that steps register.
+pub fn registered(steps: &[Step]) -> BTreeSet<&str> {
+    let maps = steps.iter().filter_map(|step| match step {
+        Step::Map(map) => map.register.as_ref(),
+        Step::Bare(_) => None,
+    });
+    maps.map(|name| name.0.as_str()).collect()
 }
 
 /// Exactly one kind in a step; only a kind may stand without a value.

@@ -1,13 +1,17 @@
 //! The sentences about a plan, without layout. Text of others is still raw here.
 
+mod steps;
+
+#[cfg(test)]
+pub use steps::replace_address;
+pub use steps::{command, done_when, shown_on};
+
 use crate::job::begin;
 use crate::plan::drift;
-use crate::plan::model::{Plan, PlanFile, Step, Wave};
+use crate::plan::model::{Plan, PlanFile, Wave};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::duration;
-use crate::playbook::model::{
-    ApproveScope, Check, DatacenterOrder, Demand, OnFailure, Severity, StepKind, Strategy, TakesDown, Then,
-};
+use crate::playbook::model::{Check, DatacenterOrder, Demand, Severity, Strategy, Then};
 use crate::playbook::{check_word, waivable_word};
 use crate::topology::model::{Factor, Replication};
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,136 +184,6 @@ pub fn bound(file: &PlanFile) -> String {
         _ if waves <= 1 => format!("{}: {reason}", count(waves, "wave", "")),
         _ => format!("{}; no plan that keeps the {rule} has fewer: {reason}", count(waves, "wave", "")),
     }
-}
-
-/// The step's command on any host, its address as `‹host›`; on the first host where hosts differ in more.
-pub fn command(plan: &Plan, step: usize) -> (Vec<String>, bool) {
-    let of = |target: usize| -> Vec<String> {
-        let target = &plan.hosts[target];
-        let node = &plan.nodes[target.node];
-        let (address, name) = (node.address.to_string(), node.ssh.last().cloned().unwrap_or_default());
-        let short = |word: &String| match *word == name && !name.is_empty() {
-            true => "‹host›".to_owned(),
-            false => replace_address(word, &address),
-        };
-        target.words[step].command.iter().map(short).collect()
-    };
-    let Some(first) = (!plan.hosts.is_empty()).then(|| of(0)) else { return (Vec::new(), true) };
-    match (1..plan.hosts.len()).all(|target| of(target) == first) {
-        true => (first, true),
-        false => (plan.hosts[0].words[step].command.clone(), false),
-    }
-}
-
-/// Only where the address stands alone: `10.0.0.1` is no part of `10.0.0.12`.
-pub fn replace_address(word: &str, address: &str) -> String {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == ':';
-    let mut shown = String::new();
-    let mut rest = word;
-    while let Some(at) = rest.find(address) {
-        let after = &rest[at + address.len()..];
-        let port = after
-            .strip_prefix(':')
-            .is_some_and(|port| port.starts_with('/') || port.starts_with(|c: char| c.is_ascii_digit()));
-        let alone = !rest[..at].ends_with(part) && (!after.starts_with(part) || (port && !address.contains(':')));
-        shown.push_str(&rest[..at]);
-        shown.push_str(if alone { "‹host›" } else { address });
-        rest = after;
-    }
-    shown + rest
-}
-
-/// What makes the step succeed.
-pub fn done_when(plan: &Plan, number: usize) -> String {
-    let step = &plan.steps[number];
-    let gate = plan.steps[number + 1..].iter().position(|later| later.kind == StepKind::WaitUp);
-    let judged = gate.map_or(String::new(), |ahead| format!("; proved in {}", number + ahead + 2));
-    let exit = exits(step);
-    let what = match step.kind {
-        StepKind::Drain => format!("{exit}, and the node says `Mode: DRAINED`"),
-        StepKind::Stop => format!("{exit}, and the observers see it down"),
-        StepKind::Start | StepKind::Restart => format!("{exit}{judged}"),
-        StepKind::Reboot => format!("{exit}, the connection may break{judged}"),
-        StepKind::WaitDown => format!("the observers see it down, {} in a row", count(step.stable, "time", "")),
-        StepKind::WaitUp => {
-            return format!("{}; {} in a row", gate_words(plan, number), count(step.stable, "time", ""));
-        }
-        StepKind::Pause => "the time is over".into(),
-        StepKind::Verify => {
-            let (poll, timeout) = (time(step.poll_ms), time(step.timeout_ms));
-            format!("{exit}{}, looked at every {poll} for at most {timeout}", expected(plan, number))
-        }
-        StepKind::Approve => {
-            let whom = if step.scope == Some(ApproveScope::Rest) { "this host and all after it" } else { "this host" };
-            let question = step.message.as_deref().unwrap_or_default();
-            format!("a person approves of {whom} (`rollbook approve RUN`) within {}: {question}", time(step.timeout_ms))
-        }
-        StepKind::Until => {
-            let goal = step.message.as_deref().unwrap_or_default();
-            return format!("a host is passed over when {goal}{}", expected(plan, number));
-        }
-        StepKind::Run => {
-            format!("{exit}{}{}", expected(plan, number), if step.disruptive() { judged } else { String::new() })
-        }
-    };
-    format!("{what}{}{}{}{}", guess(step), tries(step), tolerance(step), registers(step))
-}
-
-fn expected(plan: &Plan, number: usize) -> String {
-    let pattern = plan.hosts.first().and_then(|host| host.words[number].expect.as_ref());
-    pattern.map_or(String::new(), |pattern| format!(", output matches `{pattern}`"))
-}
-
-fn tries(step: &Step) -> String {
-    let Some(retries) = step.retries else { return String::new() };
-    let times = if retries.times == 1 { "once".into() } else { format!("{} times", retries.times) };
-    let longer =
-        if retries.backoff > 1 { format!(", then {} times as long each", retries.backoff) } else { String::new() };
-    format!("; tried again {times} after {}{longer}", time(retries.delay_ms))
-}
-
-fn exits(step: &Step) -> String {
-    let codes: Vec<String> = step.ok_exit.iter().map(i32::to_string).collect();
-    format!("exit {}", codes.join(" or "))
-}
-
-fn guess(step: &Step) -> String {
-    let Some(why) = &step.guessed else { return String::new() };
-    let what = match step.takes_down {
-        TakesDown::Nothing => "takes nothing down",
-        TakesDown::Restart => "restarts",
-        TakesDown::Reboot => "reboots",
-        TakesDown::Unknown => "may take the host down",
-    };
-    format!(" (guess: {what}, {why})")
-}
-
-fn registers(step: &Step) -> String {
-    step.register.as_ref().map_or(String::new(), |name| format!("; its output becomes host.vars.{name}"))
-}
-
-fn tolerance(step: &Step) -> &'static str {
-    if step.on_failure == OnFailure::Continue { "; a failure is passed over with a warning" } else { "" }
-}
-
-fn gate_words(plan: &Plan, number: usize) -> String {
-    let before = &plan.steps[..number];
-    let since = before.iter().rposition(|step| step.kind == StepKind::WaitUp).map_or(0, |gate| gate + 1);
-    let taken = |what: TakesDown| before[since..].iter().any(|step| step.takes_down == what);
-    let starts = |step: &Step| matches!(step.kind, StepKind::Start | StepKind::Restart) || step.kind == StepKind::Run;
-    let restarted = before[since..].iter().any(|step| step.takes_down == TakesDown::Restart && starts(step));
-    let proof = if taken(TakesDown::Reboot) {
-        ", another boot id, newer generation"
-    } else if restarted {
-        ", newer generation, shorter uptime"
-    } else if taken(TakesDown::Unknown) {
-        ", a restart proved or nothing changed for 40s"
-    } else {
-        ""
-    };
-    let observers = plan.nodes.len().saturating_sub(1).clamp(1, 3);
-    let seen = count(observers as u32, "observer", "");
-    format!("UN at {seen}, own view complete, mode NORMAL, CQL open if it was, one schema{proof}")
 }
 
 /// Every wait that is no step, with its end.

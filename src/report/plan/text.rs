@@ -107,14 +107,15 @@ fn steps(plan: &Plan, text: &mut Vec<String>) {
         text.push(format!("  {name:width$}  {allowed:>7}  {}", terminal(&facts::done_when(plan, number))));
         let (words, alike) = facts::command(plan, number);
         if !words.is_empty() {
-            let first = plan.hosts.first().map(|target| plan.nodes[target.node].address.to_string());
+            let first =
+                facts::shown_on(plan, number).map(|target| plan.nodes[plan.hosts[target].node].address.to_string());
             let note =
                 if alike { String::new() } else { format!("   (on {}; hosts differ)", first.unwrap_or_default()) };
             text.push(format!("      {}{note}", command(&words)));
         }
         script(step.script.as_deref(), text);
-        if let Some(target) = plan.hosts.first() {
-            environment(&target.words[number], step.script.is_some(), text);
+        if let Some(target) = facts::shown_on(plan, number) {
+            environment(&plan.hosts[target].words[number], step.script.is_some(), text);
         }
     }
     text.extend(plan.left_out.iter().map(|left| terminal(&format!("  left out  {left}"))));
