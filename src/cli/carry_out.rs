@@ -15,8 +15,8 @@ use crate::job::event::{Outcome, Question, Resolution, Stop};
 use crate::job::model::Job;
 use crate::job::rules::Rules;
 use crate::job::view::{Answer, Input};
-use crate::plan::model::{Plan, PlanFile, TargetIx};
-use crate::playbook::model::{StepKind, Then};
+use crate::plan::model::{Plan, PlanFile, Step, TargetIx};
+use crate::playbook::model::{OnFailure, StepKind, Then};
 use crate::store::{Store, StoreError};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -78,8 +78,11 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
     waivers_hold(&work.file.plan)?;
     let (tx, rx) = unbounded_channel();
     signals::listen(tx.clone())?;
-    if asks_a_person(&work.file.plan) && std::io::stdin().is_terminal() {
-        signals::listen_to_the_terminal(tx.clone(), super::context::who());
+    let attended = asks_a_person(&work.file.plan) && std::io::stdin().is_terminal();
+    if attended {
+        let plan = &work.file.plan;
+        let hosts = plan.hosts.iter().map(|host| plan.nodes[host.node].address.to_string()).collect();
+        signals::listen_to_the_terminal(tx.clone(), super::context::who(), hosts);
     }
     if let Some((at, shape)) = cluster.seen.take() {
         let (answer, question) = (Answer::Shape(Arc::new(shape)), Question::Shape);
@@ -104,6 +107,7 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         launcher: Launcher::this_program(),
         grace: GRACE,
         rules: Rules::default(),
+        attended,
         displays: vec![Box::new(Lines::new(std::io::stderr(), volume).first(first)), Box::new(Noted::new(&folder))],
         settle: work.settle,
         tx,
@@ -128,9 +132,10 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
     Ok(exit_of(outcome, &job))
 }
 
-/// Is there anything in the plan that a person must approve of?
+/// Is there anything in the plan that a person must approve of, or may be asked about?
 fn asks_a_person(plan: &Plan) -> bool {
-    let approves = plan.steps.iter().any(|step| step.kind == StepKind::Approve);
+    let asks = |step: &Step| [step.on_failure, step.on_timeout].contains(&OnFailure::Ask);
+    let approves = plan.steps.iter().any(|step| step.kind == StepKind::Approve || asks(step));
     approves || plan.first.is_some_and(|first| first.then == Then::Ask)
 }
 

@@ -68,7 +68,8 @@ async fn start_checks(plan: &Plan, env: BTreeMap<String, String>) -> anyhow::Res
     let frame = Frame::new(plan, Rules::default());
     let asker = Arc::new(Asker::of_plan(plan, env));
     let (mut job, mut view) = (Job::new(plan), View::default());
-    let started = RunEvent::Started { session: 1, plan: String::new(), reason: None, by: String::new() };
+    let started =
+        RunEvent::Started { session: 1, plan: String::new(), reason: None, by: String::new(), attended: false };
     apply(plan, &mut job, &Event { at: now(), what: What::Run(started) })?;
     let end = now() + PATIENCE.as_millis() as Ms;
     let mut asks: JoinSet<Input> = JoinSet::new();

@@ -1,4 +1,4 @@
-//! `rollbook resolve`: a person says what became of a host that failed or is in doubt.
+//! `rollbook resolve`: a person says what became of a host that failed, is in doubt, or waits for an answer.
 
 use super::context::{Context, now, unusable, who};
 use super::earlier_run::{Earlier, target};
@@ -30,18 +30,25 @@ enum How {
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let mut earlier = Earlier::find(context, &options.run)?;
-    earlier.must_be_idle()?;
     let host = target(&earlier.file.plan, &options.host)?;
-    if !matches!(earlier.job.hosts[host].standing, Standing::Failed { .. } | Standing::Lost { .. }) {
-        let message = format!("`{}` neither failed nor is in doubt: there is nothing to settle", options.host);
-        let help = format!("`rollbook why {} {}` tells where it stands", earlier.short(), options.host);
-        return Err(Failure::new(Exit::Usage, message).help(help).into());
-    }
+    let asked = earlier.job.hosts[host].asks();
     let how = match options.how {
         How::Done => Resolution::Done,
         How::Failed => Resolution::Failed,
         How::Retry => Resolution::Retry,
     };
+    if asked && earlier.row.alive() {
+        // whoever works on the run journals it
+        earlier.store.request_resolution(&earlier.row.id, host, how, &who(), now()).map_err(unusable)?;
+        context.say(format_args!("{} is answered; next: rollbook runs watch {}", options.host, earlier.short()));
+        return Ok(Exit::Done);
+    }
+    earlier.must_be_idle()?;
+    if !asked && !matches!(earlier.job.hosts[host].standing, Standing::Failed { .. } | Standing::Lost { .. }) {
+        let message = format!("`{}` neither failed nor is in doubt: there is nothing to settle", options.host);
+        let help = format!("`rollbook why {} {}` tells where it stands", earlier.short(), options.host);
+        return Err(Failure::new(Exit::Usage, message).help(help).into());
+    }
     let event = Event { at: now(), what: What::Host { host, event: HostEvent::Resolved { how, by: who() } } };
     apply(&earlier.file.plan, &mut earlier.job, &event)
         .map_err(|error| Failure::new(Exit::Usage, format!("that cannot be said of `{}`: {error}", options.host)))?;

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
 use crate::job::event::{Outcome, Resolution};
-use crate::job::model::Standing;
+use crate::job::model::{HostState, Standing};
 use crate::plan::model::TargetIx;
 use crate::store::RunState;
 use clap::Args;
@@ -68,8 +68,10 @@ fn settled(earlier: &Earlier, options: &Options) -> anyhow::Result<Vec<(TargetIx
 
 fn few_enough_failures(earlier: &Earlier, settle: &[(TargetIx, Resolution)]) -> anyhow::Result<()> {
     let plan = &earlier.file.plan;
+    // one that waits for a person's answer is asked about again
+    let counts = |host: &HostState| host.counts_as_failure() && !host.asks();
     let open: Vec<TargetIx> = (0..earlier.job.hosts.len())
-        .filter(|host| earlier.job.hosts[*host].counts_as_failure() && !settle.iter().any(|(other, _)| other == host))
+        .filter(|host| counts(&earlier.job.hosts[*host]) && !settle.iter().any(|(other, _)| other == host))
         .collect();
     if open.len() as u32 <= plan.max_failures {
         return Ok(());

@@ -30,7 +30,7 @@ pub(super) fn step_name(plan: &Plan, step: usize) -> &str {
 
 fn run_sentence(plan: &Plan, event: &RunEvent) -> String {
     match event {
-        RunEvent::Started { session, plan: hash, reason, by } => {
+        RunEvent::Started { session, plan: hash, reason, by, .. } => {
             let again = if *session > 1 { format!(" again (session {session})") } else { String::new() };
             let why = reason.as_ref().map(|reason| format!(", because: {reason}")).unwrap_or_default();
             format!("started{again} by {by}, plan {hash}{why}")
@@ -142,6 +142,9 @@ fn step_sentence(plan: &Plan, step: usize, event: &StepEvent) -> String {
         }
         StepEvent::Ended { end, .. } => end_words(end),
         StepEvent::Passed { proof, .. } => format!("passed: {proof}"),
+        StepEvent::Asked { because, lost, .. } => {
+            format!("{}, and a person is asked: {because}", if *lost { "in doubt" } else { "failed" })
+        }
         StepEvent::LeftOut { because } => format!("left out: {because}"),
         StepEvent::Tolerated { because, .. } => format!("failed, the chain goes on: {because}"),
         StepEvent::Probing { .. } => "its end is unknown; the probe was started".into(),

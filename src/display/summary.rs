@@ -150,6 +150,7 @@ impl Told {
             StepEvent::Spawned { .. }
             | StepEvent::Ended { .. }
             | StepEvent::LeftOut { .. }
+            | StepEvent::Asked { .. }
             | StepEvent::Probing { .. }
             | StepEvent::Probed { .. } => {}
         }
@@ -184,6 +185,7 @@ fn result(state: &HostState, about: &About) -> &'static str {
     match &state.standing {
         Standing::Waiting => "not begun",
         Standing::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => "in doubt",
+        Standing::Working(work) if matches!(work.stage, Stage::Asked { .. }) && about.alive => "asked about",
         Standing::Working(_) | Standing::Settling { .. } if about.alive => "in work",
         Standing::Working(_) | Standing::Settling { .. } => "unfinished",
         Standing::Done if state.unproved => "done, unproved",

@@ -16,7 +16,7 @@ use crate::job::view::{Action, Input, Task, Told};
 use crate::job::waiting;
 use crate::plan::model::{NodeIx, PlanFile, TargetIx};
 use crate::store::{LeaseRequest, Request, Store, StoreError};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -44,6 +44,8 @@ pub struct RunContext {
     /// Between TERM and KILL.
     pub grace: Duration,
     pub rules: Rules,
+    /// A person sits at the terminal, and can be asked.
+    pub attended: bool,
     pub displays: Vec<Box<dyn Display>>,
     /// Hosts that the operator settles before it goes on (`--retry-failed`, `--skip`, `resolve`).
     pub settle: Vec<(TargetIx, Resolution)>,
@@ -93,6 +95,8 @@ struct Engine<'a> {
     view: View,
     tasks: BTreeMap<Task, Control>,
     asks: JoinSet<()>,
+    /// What other processes asked for, and was not taken up yet.
+    requests: VecDeque<Told>,
     /// When the store and the display were last thought of: a cluster that answers all the time must not keep
     /// `rollbook stop` from being heard, nor a wait from being shown.
     ticked: Ms,
@@ -119,8 +123,8 @@ impl<'a> Engine<'a> {
         for (_, event) in &journal {
             apply(plan, &mut job, event)?;
         }
-        let (view, tasks, asks) = (View::default(), BTreeMap::new(), JoinSet::new());
-        Ok(Engine { file, frame, ctx, job, view, tasks, asks, ticked: ask::now() })
+        let (view, tasks, asks, requests) = (View::default(), BTreeMap::new(), JoinSet::new(), VecDeque::new());
+        Ok(Engine { file, frame, ctx, job, view, tasks, asks, requests, ticked: ask::now() })
     }
 
     async fn go(&mut self) -> Result<Outcome, EngineError> {
@@ -144,6 +148,7 @@ impl<'a> Engine<'a> {
             plan: self.file.hash.clone(),
             reason: self.ctx.reason.clone(),
             by: self.ctx.by.clone(),
+            attended: self.ctx.attended,
         };
         let in_flight = adoption::in_flight(self.frame, &self.job);
         let mut events = vec![What::Run(started)];
@@ -272,13 +277,14 @@ impl<'a> Engine<'a> {
     async fn next_input(&mut self, wake_at: Option<Ms>) -> Result<Input, EngineError> {
         loop {
             while self.asks.try_join_next().is_some() {}
+            if let Some(told) = self.requests.pop_front() {
+                return Ok(Input::Told(told));
+            }
             let now = ask::now();
             // (a clock that was set back must not silence us either)
             if now < self.ticked || now - self.ticked >= TICK_MS {
                 self.ticked = now;
-                if let Some(told) = self.requested().await? {
-                    return Ok(Input::Told(told));
-                }
+                self.requested().await?;
                 let waits = waiting::waiting(self.frame, &self.job, &self.view, now, WAITS_SHOWN);
                 for display in &mut self.ctx.displays {
                     display.waiting(self.frame.plan, &waits, now);
@@ -297,14 +303,16 @@ impl<'a> Engine<'a> {
         }
     }
 
-    async fn requested(&mut self) -> Result<Option<Told>, EngineError> {
+    async fn requested(&mut self) -> Result<(), EngineError> {
         let run = self.ctx.run.clone();
         let requests = blocking(&self.ctx.store, move |store| store.take_requests(&run)).await?;
         let told = |request| match request {
             Request::Stop { by } => Told::Stop { by },
             Request::Approve { by, host } => Told::Approve { by, host },
+            Request::Resolve { by, host, how } => Told::Resolve { by, host: Some(host), how },
         };
-        Ok(requests.into_iter().next().map(told))
+        self.requests.extend(requests.into_iter().map(told));
+        Ok(())
     }
 
     /// The store is gone, or the machine is at a loss: nothing starts any more, what runs is waited for.

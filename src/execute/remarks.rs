@@ -14,6 +14,14 @@ pub(super) fn answer(plan: &Plan, job: &Job, told: &Told, stopped: bool, run: &s
     let by = match told {
         Told::Stop { by } => by,
         Told::Approve { by, .. } if !stopped => return Some(format!("{by}: nothing waits for an approval now")),
+        Told::Resolve { by, .. } if !stopped => {
+            let asked = (0..job.hosts.len()).filter(|host| job.hosts[*host].asks());
+            let asked: Vec<String> = asked.map(|host| plan.nodes[plan.hosts[host].node].address.to_string()).collect();
+            return Some(match asked.is_empty() {
+                true => format!("{by}: no step waits for an answer now"),
+                false => format!("{by}: which host? `retry`, `done` or `failed` and one of {}", asked.join(", ")),
+            });
+        }
         _ => return None,
     };
     let mut awaited: Vec<String> = (0..job.hosts.len())

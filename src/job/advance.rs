@@ -1,7 +1,7 @@
 //! One host's way through its chain.
 
 use super::decide::Desk;
-use super::event::{Baseline, End, HostEvent, Ms, StepEvent};
+use super::event::{Baseline, End, HostEvent, Ms, StepEvent, Stop};
 use super::evidence::{Evidence, names};
 use super::model::{Stage, Standing, Work};
 use super::proof::{self, Proof};
@@ -52,6 +52,7 @@ impl At<'_> {
             Stage::Doubt { .. } => self.doubt(desk),
             Stage::Probing { .. } => desk.deadline(self.probe_task(), self.work.since + self.timeout(desk)),
             Stage::Probed { probe, .. } => self.probed(desk, probe),
+            Stage::Asked { because, lost } => self.asked(desk, because, *lost),
         }
     }
 
@@ -190,7 +191,8 @@ impl At<'_> {
         }
         if desk.now >= deadline {
             let last = if state.verdict.is_empty() { "nobody answered" } else { &state.verdict };
-            return self.failed(desk, format!("not up by its deadline: {last}"));
+            let why = format!("not up by its deadline: {last}");
+            return self.fails(desk, why, desk.frame.plan.steps[self.work.step].on_timeout);
         }
         desk.decision.wake(deadline);
         desk.poll_gate(self.host, terms, &state);
@@ -233,7 +235,11 @@ impl At<'_> {
             Proof::None => return self.failed(desk, "there is nobody to ask".into()),
         };
         if desk.now >= deadline {
-            return self.failed_try(desk, why);
+            let step = &desk.frame.plan.steps[self.work.step];
+            return match step.kind {
+                StepKind::WaitDown => self.fails(desk, why, step.on_timeout),
+                _ => self.failed_try(desk, why),
+            };
         }
         desk.decision.wake(deadline);
         desk.ask(&needs);
@@ -288,7 +294,34 @@ impl At<'_> {
             _ => String::new(),
         };
         let because = format!("`{}`: {end}; nothing proves that it was done", step.name);
-        desk.host(self.host, HostEvent::Lost { step: self.work.step, because });
+        // a probe that was itself not seen to end tells nothing: what may still run must not be left behind
+        let told = !matches!(&self.work.stage, Stage::Probed { probe, .. } if !probe.known());
+        let timed_out =
+            matches!(&self.work.stage, Stage::Doubt { end: End::TimedOut } | Stage::Probed { end: End::TimedOut, .. });
+        let attempt = self.work.attempt;
+        match if timed_out { step.on_timeout } else { step.on_failure } {
+            OnFailure::Continue if timed_out && told => {
+                desk.step(self.host, self.work.step, StepEvent::Tolerated { attempt, because });
+            }
+            OnFailure::Ask if desk.job.attended => {
+                desk.step(self.host, self.work.step, StepEvent::Asked { attempt, because, lost: true });
+            }
+            _ => desk.host(self.host, HostEvent::Lost { step: self.work.step, because }),
+        }
+    }
+
+    /// A person has time; without one there is nothing to wait for.
+    fn asked(&self, desk: &mut Desk, because: &str, lost: bool) {
+        let end = approval::answer_by(desk.job, self.work);
+        let stopped = matches!(desk.job.stopping, Some(Stop::Asked { .. })) && !desk.job.hosts[self.host].disrupted;
+        if desk.job.attended && desk.now < end && !stopped {
+            return desk.decision.wake(end);
+        }
+        let (step, because) = (self.work.step, format!("{because}; nobody said what to do"));
+        desk.host(
+            self.host,
+            if lost { HostEvent::Lost { step, because } } else { HostEvent::Failed { step, because } },
+        );
     }
 
     /// `until`: only a clear answer counts; a host of which nobody knows is not passed over, and not worked on.
@@ -312,7 +345,7 @@ impl At<'_> {
     fn look_again(&self, desk: &mut Desk, why: String) {
         let (next, end) = (self.work.since + desk.frame.plan.steps[self.work.step].poll_ms, self.patience(desk));
         if next >= end {
-            return self.failed(desk, why);
+            return self.fails(desk, why, desk.frame.plan.steps[self.work.step].on_timeout);
         }
         if desk.now >= next {
             return self.started(desk, self.work.attempt + 1, None);
@@ -340,12 +373,18 @@ impl At<'_> {
     }
 
     fn failed(&self, desk: &mut Desk, why: String) {
-        let step = &desk.frame.plan.steps[self.work.step];
-        if step.on_failure == OnFailure::Continue {
-            let event = StepEvent::Tolerated { attempt: self.work.attempt, because: why };
-            return desk.step(self.host, self.work.step, event);
+        self.fails(desk, why, desk.frame.plan.steps[self.work.step].on_failure);
+    }
+
+    fn fails(&self, desk: &mut Desk, why: String, then: OnFailure) {
+        let (step, attempt) = (self.work.step, self.work.attempt);
+        let because = format!("`{}`: {why}", desk.frame.plan.steps[step].name);
+        match then {
+            OnFailure::Continue => desk.step(self.host, step, StepEvent::Tolerated { attempt, because: why }),
+            OnFailure::Ask if desk.job.attended => {
+                desk.step(self.host, step, StepEvent::Asked { attempt, because, lost: false });
+            }
+            _ => desk.host(self.host, HostEvent::Failed { step, because }),
         }
-        let because = format!("`{}`: {why}", step.name);
-        desk.host(self.host, HostEvent::Failed { step: self.work.step, because });
     }
 }

@@ -56,13 +56,14 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
 
 fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
     match event {
-        RunEvent::Started { session, plan, .. } => {
+        RunEvent::Started { session, plan, attended, .. } => {
             if *session != job.session + 1 {
                 return Err(format!("session {} is the last", job.session));
             }
             // setup runs again on resume, and what was undone is to be done again
             job.setup.fill(SetupState::Pending);
             job.plan.clone_from(plan);
+            job.attended = *attended;
             (job.session, job.session_at, job.progress_at) = (*session, at, at);
             (job.checked, job.stopping, job.ended, job.opened) = (false, None, None, 0);
         }
@@ -161,6 +162,7 @@ fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> 
         Standing::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => {
             (work.step, "its end was not seen".into())
         }
+        Standing::Working(Work { step, stage: Stage::Asked { because, .. }, .. }) => (*step, because.clone()),
         Standing::Skipped { .. } if how == Resolution::Retry && host.opened_at.is_none() => {
             (host.standing, host.ended_at) = (Standing::Waiting, None);
             return Ok(());
@@ -172,6 +174,7 @@ fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> 
         }
         was => return Err(format!("the host is {was:?}")),
     };
+    let in_work = host.in_work();
     match how {
         Resolution::Done => (host.standing, host.attempts) = (ready(step + 1, 1, at), 0),
         Resolution::Retry => {
@@ -183,14 +186,25 @@ fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> 
                 started: at,
             });
         }
-        Resolution::Failed => host.standing = Standing::Failed { step, because },
+        Resolution::Failed => {
+            host.standing = Standing::Failed { step, because };
+            stays_out(host, in_work, at);
+        }
         Resolution::Skip => {
             host.standing = Standing::Skipped { because: format!("by the operator, after: {because}") };
+            stays_out(host, in_work, at);
         }
     }
     host.settled = how == Resolution::Skip;
     // Done and Retry go on with the chain: out through `in_work`, and unproved until the gate
     Ok(())
+}
+
+/// A host that was in work until a person settled it is out until its gate passes; one that had ended is what it was.
+fn stays_out(host: &mut HostState, in_work: bool, at: Ms) {
+    if in_work {
+        (host.ended_at, host.unproved) = (Some(at), true);
+    }
 }
 
 fn ready(step: usize, attempt: u32, at: Ms) -> Standing {
@@ -244,6 +258,9 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
         }
         (Stage::Probing { end }, StepEvent::Probed { end: probe, .. }) => {
             next.standing = to(Stage::Probed { end: end.clone(), probe: probe.clone() }, work.attempt, work.started);
+        }
+        (stage, StepEvent::Asked { because, lost, .. }) if !matches!(stage, Stage::Asked { .. }) => {
+            next.standing = to(Stage::Asked { because: because.clone(), lost: *lost }, work.attempt, work.started);
         }
         (Stage::Ready | Stage::Again, StepEvent::LeftOut { .. }) => {
             (next.standing, next.attempts) = (ready(step + 1, 1, at), 0);

@@ -7,7 +7,8 @@ use super::model::{HostState, Job, Stage, Standing, Work};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::{ApproveScope, StepKind, Then};
 
-/// So long does a run wait for the word that lets it go on behind the canary.
+/// So long does a run wait for a person: for the word that lets it go on behind the canary, and for what to do at a
+/// failure.
 pub const PATIENCE_MS: Ms = 24 * 3_600_000;
 
 /// One thing that a person may approve of now.
@@ -125,6 +126,11 @@ pub(super) fn wait(desk: &mut Desk, host: TargetIx, work: &Work) {
         let waited_ms = desk.frame.plan.steps[step].timeout_ms;
         desk.run(RunEvent::Stopping { why: Stop::NotApproved { waited_ms } });
     }
+}
+
+/// When a person who is asked about a failed step must have answered; counted anew when the run is taken up again.
+pub(super) fn answer_by(job: &Job, work: &Work) -> Ms {
+    work.since.max(job.session_at) + PATIENCE_MS
 }
 
 fn deadline(job: &Job, work: &Work, timeout_ms: Ms) -> Ms {

@@ -52,7 +52,15 @@ pub enum What {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum RunEvent {
     /// A process took the run up, for the first time or again.
-    Started { session: u32, plan: String, reason: Option<String>, by: String },
+    Started {
+        session: u32,
+        plan: String,
+        reason: Option<String>,
+        by: String,
+        /// A person sits at its terminal, and can be asked (`on-failure: ask`).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        attended: bool,
+    },
     /// A person let it go on.
     Approved { what: Approval, by: String, plan: String },
     /// A check of severity `warn` does not hold.
@@ -202,6 +210,14 @@ pub enum StepEvent {
     Passed {
         attempt: u32,
         proof: String,
+    },
+    /// It failed, or nobody knows whether it was done, and a person is asked.
+    Asked {
+        attempt: u32,
+        because: String,
+        /// Nobody knows: without an answer the host is in doubt, not failed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lost: bool,
     },
     /// It is not done on this host, because its `when` is false: nothing was started.
     LeftOut {

@@ -11,6 +11,8 @@ pub struct Job {
     /// How often a process took the run up; 0: never.
     pub session: u32,
     pub session_at: Ms,
+    /// A person sits at the terminal of this session.
+    pub attended: bool,
     pub checked: bool,
     /// Hash of the plan, as the run was begun with it.
     pub plan: String,
@@ -145,6 +147,8 @@ pub enum Stage {
     Probing { end: End },
     /// The probe ended.
     Probed { end: End, probe: End },
+    /// A person is asked what became of it.
+    Asked { because: String, lost: bool },
 }
 
 impl HostState {
@@ -153,6 +157,11 @@ impl HostState {
             Standing::Working(work) => Some(work),
             _ => None,
         }
+    }
+
+    /// Is a person asked what became of its step?
+    pub fn asks(&self) -> bool {
+        self.working().is_some_and(|work| matches!(work.stage, Stage::Asked { .. }))
     }
 
     /// Is it in work: from its first step to the end of its grace?
@@ -178,7 +187,8 @@ impl HostState {
         let failed = match &self.standing {
             Standing::Failed { .. } | Standing::Lost { .. } => true,
             Standing::Working(work) => {
-                matches!(work.stage, Stage::Doubt { .. } | Stage::Probing { .. } | Stage::Probed { .. })
+                let open = matches!(work.stage, Stage::Doubt { .. } | Stage::Probing { .. } | Stage::Probed { .. });
+                open || matches!(work.stage, Stage::Asked { .. })
             }
             _ => false,
         };

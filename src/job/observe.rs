@@ -1,13 +1,13 @@
 //! What the world says: into the view (what was heard) and into events (what has become true).
 
-use super::event::{Event, Ms, Question, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::event::{Event, HostEvent, Ms, Question, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::heard::View;
 use super::model::{Job, SetupState, Stage};
 use super::rules::Frame;
 use super::view::{Answer, Input, Task, Told};
 use super::{approval, brake, gate};
 use crate::plan::drift;
-use crate::plan::model::Plan;
+use crate::plan::model::{Plan, TargetIx};
 
 /// Takes one input into the view. The job is the one before the input's own events.
 pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms) {
@@ -63,6 +63,10 @@ pub fn facts(plan: &Plan, job: &Job, input: &Input, now: Ms) -> Vec<Event> {
             let approved = approval::approve(plan, job, *host, by).into_iter();
             return approved.map(|event| Event { at: now, what: What::Run(event) }).collect();
         }
+        Input::Told(Told::Resolve { by, host, how }) if job.ended.is_none() => match asked_about(job, *host) {
+            Some(host) => What::Host { host, event: HostEvent::Resolved { how: *how, by: by.clone() } },
+            None => return vec![],
+        },
         Input::Told(told) => match told_to(job, told) {
             Some(why) => What::Run(RunEvent::Stopping { why }),
             None => return vec![],
@@ -100,13 +104,22 @@ fn ended(job: &Job, task: Task, end: &super::event::End, registered: &Option<Str
     }
 }
 
+/// The host that a person's answer is for.
+fn asked_about(job: &Job, host: Option<TargetIx>) -> Option<TargetIx> {
+    let mut asked = (0..job.hosts.len()).filter(|asked| job.hosts[*asked].asks());
+    match host {
+        Some(host) => asked.find(|asked| *asked == host),
+        None => asked.next().filter(|_| asked.next().is_none()),
+    }
+}
+
 fn told_to(job: &Job, told: &Told) -> Option<Stop> {
     if job.ended.is_some() {
         return None;
     }
     match told {
         Told::Stop { by } => job.stopping.is_none().then(|| Stop::Asked { by: by.clone() }),
-        Told::Approve { .. } => None,
+        Told::Approve { .. } | Told::Resolve { .. } => None,
         Told::Kill { by } => (!job.killed()).then(|| Stop::Killed { by: by.clone() }),
     }
 }

@@ -23,7 +23,13 @@ pub fn waves(plan: &Plan) -> Vec<Wave> {
     let mut world = Calm { frame: &frame, job: Job::new(&whole), view: View::default(), now: 0 };
     let mut waves: Vec<Wave> = Vec::new();
     let mut because: Vec<Option<String>> = vec![None; plan.hosts.len()];
-    world.event(What::Run(RunEvent::Started { session: 1, plan: String::new(), reason: None, by: String::new() }));
+    world.event(What::Run(RunEvent::Started {
+        session: 1,
+        plan: String::new(),
+        reason: None,
+        by: String::new(),
+        attended: false,
+    }));
     while world.job.ended.is_none() {
         let opened = world.settle();
         if opened.is_empty() {

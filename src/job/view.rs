@@ -91,6 +91,8 @@ pub enum Told {
     Kill { by: String },
     /// Go on: what waits for an approval, or only this host.
     Approve { by: String, host: Option<crate::plan::model::TargetIx> },
+    /// What became of the step that a person is asked about; without a host: of the only one.
+    Resolve { by: String, host: Option<crate::plan::model::TargetIx>, how: super::event::Resolution },
 }
 
 /// What the machine wants done. Events of the same decision are durable first.

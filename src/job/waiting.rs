@@ -94,6 +94,14 @@ fn approval_words(question: &str) -> String {
     format!("an approval (`rollbook approve RUN`, or type `yes`): {question}")
 }
 
+/// What a person at a failure is told; at the terminal the word alone does where one host waits.
+fn answer_words(because: &str) -> String {
+    format!(
+        "a person (type `retry`, `done` or `failed`, with the address where several wait; elsewhere `rollbook resolve \
+         RUN HOST --as retry|done|failed`): {because}"
+    )
+}
+
 fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Waiting> {
     let state = &job.hosts[host];
     if let Standing::Settling { since } = state.standing {
@@ -117,8 +125,15 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
         (Stage::Ended { end }, _) => format!("proof of `{}` ({})", step.name, end.words()),
         (Stage::Doubt { end }, _) => format!("whether `{}` was done ({})", step.name, end.words()),
         (Stage::Probing { .. } | Stage::Probed { .. }, _) => format!("the probe of `{}`", step.name),
+        (Stage::Asked { because, .. }, _) => answer_words(because),
         (Stage::Ready | Stage::Again, _) => format!("the gate before `{}`", step.name),
     };
+    if let Stage::Asked { because, .. } = &work.stage {
+        let deadline = Some(approval::answer_by(job, work));
+        let (what, step) = (answer_words(because), Some(work.step));
+        let since = work.since;
+        return Some(Waiting { host: Some(host), step, what, asked: vec![], since, deadline, person: true });
+    }
     let deadline = Some(work.started.max(job.session_at) + step.timeout_ms);
     let (since, person) = (work.started, step.kind == StepKind::Approve);
     Some(Waiting { host: Some(host), step: Some(work.step), what, asked: vec![], since, deadline, person })

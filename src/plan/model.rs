@@ -180,6 +180,9 @@ pub struct Step {
     pub stable: u32,
     pub ok_exit: Vec<i32>,
     pub on_failure: OnFailure,
+    /// When its time is over, and what is proved is that it was not done, or nothing.
+    #[serde(default, skip_serializing_if = "OnFailure::is_stop")]
+    pub on_timeout: OnFailure,
     pub idempotent: bool,
     /// What the step takes away; for `run` also when guessed.
     pub takes_down: TakesDown,

@@ -148,6 +148,7 @@ pub fn step(kind: StepKind, takes_down: TakesDown, minutes: u64) -> Step {
         stable: 3,
         ok_exit: if kind == StepKind::Reboot { vec![0, 255] } else { vec![0] },
         on_failure: OnFailure::Stop,
+        on_timeout: OnFailure::Stop,
         idempotent: false,
         takes_down,
         guessed: None,

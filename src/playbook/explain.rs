@@ -263,13 +263,21 @@ fn step(out: &mut Lines, step: &Step) {
     out.option(4, "idempotent", has("idempotent").then(|| step.idempotent.to_string()));
     let takes_down = step.takes_down.filter(|_| step.kind == StepKind::Run).map(takes_down_word);
     out.option(4, "takes-down", takes_down.map(str::to_owned));
-    let on_failure = if step.on_failure == OnFailure::Stop { "stop" } else { "continue" };
-    out.option(4, "on-failure", has("on-failure").then(|| on_failure.to_owned()));
+    out.option(4, "on-failure", has("on-failure").then(|| on_failure_word(step.on_failure).to_owned()));
+    out.option(4, "on-timeout", has("on-timeout").then(|| on_failure_word(step.on_timeout).to_owned()));
 }
 
 fn retries(retries: Retries) -> String {
     let delay = duration::print(std::time::Duration::from_millis(retries.delay_ms));
     format!("{{ times: {}, delay: {delay}, backoff: {} }}", retries.times, retries.backoff)
+}
+
+fn on_failure_word(on_failure: OnFailure) -> &'static str {
+    match on_failure {
+        OnFailure::Stop => "stop",
+        OnFailure::Continue => "continue",
+        OnFailure::Ask => "ask",
+    }
 }
 
 fn takes_down_word(takes_down: TakesDown) -> &'static str {

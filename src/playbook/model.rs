@@ -312,11 +312,23 @@ pub enum TakesDown {
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+/// What follows a failure, or a time that is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
+    /// The host has failed.
+    #[default]
     Stop,
+    /// The host goes on with its next step, with a warning.
     Continue,
+    /// A person is asked: again, done, or failed? Where nobody can be asked: stop.
+    Ask,
+}
+
+impl OnFailure {
+    pub fn is_stop(&self) -> bool {
+        *self == OnFailure::Stop
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -347,6 +359,7 @@ pub struct Step {
     /// As written; `None` on `run` means that rollbook guesses.
     pub takes_down: Option<TakesDown>,
     pub on_failure: OnFailure,
+    pub on_timeout: OnFailure,
     /// Of `pause`.
     pub pause: Option<Duration>,
     pub span: Span,

@@ -25,7 +25,7 @@ pub(super) fn walk(playbook: &Playbook, takes_part: &dyn Fn(usize) -> bool) -> O
             return Some(finding);
         }
         let Some(name) = &step.register else { continue };
-        if step.on_failure == OnFailure::Continue {
+        if step.on_failure == OnFailure::Continue || step.on_timeout == OnFailure::Continue {
             known.unsure.insert(name.clone(), format!("`{}` may fail, and the chain goes on", step.name));
         } else {
             known.sure.insert(name.clone());
@@ -84,9 +84,7 @@ impl Known<'_> {
         }
         if let Some(why) = self.unsure.get(name) {
             let message = format!("`host.vars.{name}` may have no value here: {why}");
-            return Some(
-                Diagnostic::error(message).help("remove `on-failure: continue` from the step that registers it"),
-            );
+            return Some(Diagnostic::error(message).help("remove `continue` from the step that registers it"));
         }
         let mut names = self.playbook.steps.iter().filter_map(|step| step.register.as_deref());
         let registered = names.clone().any(|known| known == name);

@@ -2,7 +2,7 @@
 
 use super::runs::signed;
 use super::{Store, StoreError};
-use crate::job::event::Ms;
+use crate::job::event::{Ms, Resolution};
 use rusqlite::params;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +11,21 @@ pub enum Request {
     Stop { by: String },
     /// Go on: whatever waits for an approval, or only this host (its place in the plan).
     Approve { by: String, host: Option<usize> },
+    /// What became of the step of this host that a person is asked about.
+    Resolve { by: String, host: usize, how: Resolution },
 }
 
 const STOP: &str = "stop";
 const APPROVE: &str = "approve";
+
+const RESOLVE: &str = "resolve";
+
+/// `resolve 3 retry`
+fn resolution(what: &str) -> Option<(usize, Resolution)> {
+    let (host, how) = what.strip_prefix(RESOLVE)?.trim_start().split_once(' ')?;
+    let how = serde_json::from_value(serde_json::Value::from(how)).ok()?;
+    Some((host.parse().ok()?, how))
+}
 
 /// `approve`, or `approve 3` for one host.
 fn approval(what: &str) -> Option<Option<usize>> {
@@ -40,6 +51,22 @@ impl Store {
     pub fn request_approval(&self, run: &str, host: Option<usize>, by: &str, at: Ms) -> Result<(), StoreError> {
         let what = host.map_or(APPROVE.to_owned(), |host| format!("{APPROVE} {host}"));
         self.request(run, &what, by, at)
+    }
+
+    /// Tells the process that works on the run what became of a step that a person is asked about.
+    ///
+    /// # Errors
+    /// When there is no such run or the store cannot be written.
+    pub fn request_resolution(
+        &self,
+        run: &str,
+        host: usize,
+        how: Resolution,
+        by: &str,
+        at: Ms,
+    ) -> Result<(), StoreError> {
+        let how = serde_json::to_value(how).ok().and_then(|how| how.as_str().map(str::to_owned)).unwrap_or_default();
+        self.request(run, &format!("{RESOLVE} {host} {how}"), by, at)
     }
 
     fn request(&self, run: &str, what: &str, by: &str, at: Ms) -> Result<(), StoreError> {
@@ -72,9 +99,10 @@ impl Store {
             let rows = query.query_map([run], |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).map_err(failed)?;
             rows.map(|row| match row.map_err(failed)? {
                 (what, by) if what == STOP => Ok(Request::Stop { by }),
-                (what, by) => match approval(&what) {
-                    Some(host) => Ok(Request::Approve { by, host }),
-                    None => Err(StoreError::unreadable(self.home(), format!("a request `{what}`"))),
+                (what, by) => match (approval(&what), resolution(&what)) {
+                    (Some(host), _) => Ok(Request::Approve { by, host }),
+                    (None, Some((host, how))) => Ok(Request::Resolve { by, host, how }),
+                    (None, None) => Err(StoreError::unreadable(self.home(), format!("a request `{what}`"))),
                 },
             })
             .collect()

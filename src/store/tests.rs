@@ -21,7 +21,10 @@ fn ended(outcome: Outcome) -> Event {
 
 fn started() -> Event {
     let plan = "sha256:x".into();
-    Event { at: 2, what: What::Run(RunEvent::Started { session: 1, plan, reason: None, by: "anna".into() }) }
+    Event {
+        at: 2,
+        what: What::Run(RunEvent::Started { session: 1, plan, reason: None, by: "anna".into(), attended: false }),
+    }
 }
 
 fn opened(host: usize) -> Event {

@@ -76,6 +76,7 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/steps/0/on-failure",
         "\"continue\"",
     ),
+    ("on-timeout", "steps: [{ run: 'echo', takes-down: nothing, on-timeout: ask }]", "/steps/0/on-timeout", "\"ask\""),
     ("idempotent", "steps: [{ run: 'true', takes-down: nothing, idempotent: true }]", "/steps/0/idempotent", "true"),
     ("takes-down", "steps: [{ run: 'true', takes-down: restart }, wait-up]", "/steps/0/takes-down", "\"restart\""),
     ("script", "steps: [{ run: , script: 'echo hi', takes-down: nothing }]", "/steps/0/script", "\"echo hi\""),

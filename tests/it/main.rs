@@ -1,5 +1,6 @@
 //! One integration binary: one module a subject.
 
+mod asked;
 mod cli;
 mod cli_exec;
 mod cli_run;

@@ -257,6 +257,7 @@ mod before_a_run {
             stable: 3,
             ok_exit: vec![0],
             on_failure: OnFailure::Stop,
+            on_timeout: OnFailure::Stop,
             idempotent: false,
             takes_down: if kind == StepKind::Reboot { TakesDown::Reboot } else { TakesDown::Restart },
             guessed: None,

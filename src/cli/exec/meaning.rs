@@ -111,6 +111,7 @@ fn step(kind: StepKind, name: &str) -> Step {
         idempotent: false,
         takes_down: None,
         on_failure: crate::playbook::model::OnFailure::Stop,
+        on_timeout: crate::playbook::model::OnFailure::Stop,
         pause: None,
         span: Default::default(),
     }

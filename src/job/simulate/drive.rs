@@ -6,7 +6,7 @@ use super::shapes::Scene;
 use super::truth::World;
 use crate::job::apply::apply;
 use crate::job::decide::decide;
-use crate::job::event::{End, Event, HostEvent, Ms, Outcome, Question, Resolution, RunEvent, What};
+use crate::job::event::{End, Event, HostEvent, Ms, Outcome, Question, Resolution, RunEvent, StepEvent, What};
 use crate::job::heard::View;
 use crate::job::model::{Job, Stage, Standing};
 use crate::job::observe::{facts, observe};
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// Virtual time at which a run begins (2026-01-01, UTC).
 pub(super) const START: Ms = 1_767_225_600_000;
 /// A session that is not over by then never ends.
-const LONGEST: Ms = 4 * 24 * 3_600_000;
+const LONGEST: Ms = 9 * 24 * 3_600_000;
 
 /// What came of one seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +162,11 @@ impl Drive<'_> {
         self.view = View::default();
         self.wakes.clear();
         let began = self.now;
-        self.record(What::Run(RunEvent::Started { session, plan: String::new(), reason: None, by: "sim".into() }));
+        let (plan, reason, by) = (String::new(), None, "sim".into());
+        let attended = !(self.scene.seed + u64::from(session)).is_multiple_of(4);
+        self.record(What::Run(RunEvent::Started { session, plan, reason, by, attended }));
+        let asked: Vec<usize> = (0..self.job.hosts.len()).filter(|host| self.job.hosts[*host].asks()).collect();
+        asked.into_iter().for_each(|host| self.answer(host));
         self.adopt();
         self.interruption(session);
         self.person();
@@ -295,7 +299,19 @@ impl Drive<'_> {
             return self.checks.violation(self.now, format!("illegal: {error}"));
         }
         self.checks.event(&self.world, &self.job, &event);
+        if let What::Step { host, event: StepEvent::Asked { .. }, .. } = event.what {
+            self.answer(host);
+        }
         self.events.push(event);
+    }
+
+    /// A person who is asked about a failed step most often says something.
+    fn answer(&mut self, host: usize) {
+        if self.dice.chance(950) {
+            let how = *self.dice.pick(&[Resolution::Retry, Resolution::Retry, Resolution::Done, Resolution::Failed]);
+            let at = self.now + self.dice.between(1_000, 3_600_000);
+            self.input(at, Input::Told(Told::Resolve { by: "sim".into(), host: Some(host), how }));
+        }
     }
 
     fn decide(&mut self) {

@@ -293,6 +293,13 @@ fn chain(dice: &mut Dice) -> Vec<Step> {
         }
         steps.insert(usize::from(steps[0].kind == StepKind::Until), registers);
     }
+    for step in steps.iter_mut().filter(|step| !matches!(step.kind, StepKind::Until | StepKind::Approve)) {
+        if aside.chance(120) {
+            (step.on_failure, step.on_timeout) = (OnFailure::Ask, OnFailure::Ask);
+        } else if matches!(step.kind, StepKind::Drain | StepKind::Verify) && aside.chance(200) {
+            step.on_timeout = OnFailure::Continue;
+        }
+    }
     steps
 }
 
@@ -311,6 +318,7 @@ fn step(kind: StepKind) -> Step {
         stable: 3,
         ok_exit: vec![0],
         on_failure: OnFailure::Stop,
+        on_timeout: OnFailure::Stop,
         idempotent: false,
         takes_down,
         guessed: None,

@@ -206,6 +206,7 @@ fn planned(step: &Written, column: &[Rendered], options: &Options) -> Step {
         stable: step.stable,
         ok_exit: step.ok_exit.clone(),
         on_failure: step.on_failure,
+        on_timeout: step.on_timeout,
         idempotent: step.idempotent,
         takes_down,
         guessed,

@@ -30,6 +30,7 @@ pub fn step(kind: StepKind, command: Option<&str>) -> Step {
         idempotent: false,
         takes_down: None,
         on_failure: OnFailure::Stop,
+        on_timeout: OnFailure::Stop,
         pause: None,
         span: Default::default(),
     }

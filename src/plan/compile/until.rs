@@ -41,6 +41,7 @@ pub fn step(goal: &Goal, access: &Access) -> Step {
         idempotent: false,
         takes_down: defaults::takes_down(StepKind::Until),
         on_failure: OnFailure::Stop,
+        on_timeout: OnFailure::Stop,
         pause: None,
     }
 }

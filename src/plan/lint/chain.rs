@@ -25,6 +25,11 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         if step.on_failure == OnFailure::Continue && proves_the_host(step.kind) {
             say("a host that fails here must not go on");
         }
+        let resolved = step.idempotent || plan.hosts.iter().all(|host| host.words[index].probe.is_some());
+        let may = matches!(step.kind, StepKind::Drain | StepKind::Verify) || (step.kind == StepKind::Run && resolved);
+        if step.on_timeout == OnFailure::Continue && !may {
+            say("a host on which it may still be running must not go on");
+        }
         if step.kind == StepKind::Until && index > 0 {
             say("whether a host is done already is asked first");
         }

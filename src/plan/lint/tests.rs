@@ -88,6 +88,7 @@ fn chain() {
     broken("without a deadline", |plan| plan.steps[3].timeout_ms = 0);
     broken("without being asked", |plan| plan.steps[3].stable = 0);
     broken("only a pause", |plan| plan.steps[0].pause_ms = Some(1));
+    broken("may still be running must not go on", |plan| plan.steps[1].on_timeout = OnFailure::Continue);
     broken("must not go on", |plan| plan.steps[3].on_failure = OnFailure::Continue);
 }
 

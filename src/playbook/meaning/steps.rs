@@ -9,12 +9,13 @@ use crate::playbook::{defaults, params, written};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys beside a kind that have an effect only on some kinds.
-const EFFECTS: [(&str, &[StepKind]); 14] = {
+const EFFECTS: [(&str, &[StepKind]); 15] = {
     use StepKind::*;
     const COMMANDS: &[StepKind] = &[Drain, Stop, Start, Restart, Reboot, Run, Verify];
     [
         ("timeout", &[Drain, Stop, Start, Restart, Reboot, Run, Verify, WaitUp, WaitDown, Approve]),
         ("on-failure", &[Drain, Stop, Start, Restart, Reboot, Run, Verify, WaitUp, WaitDown]),
+        ("on-timeout", &[Drain, Stop, Start, Restart, Reboot, Run, Verify, WaitUp, WaitDown]),
         ("script", COMMANDS),
         ("env", COMMANDS),
         ("ok-exit", COMMANDS),
@@ -87,6 +88,16 @@ impl Reading<'_> {
         if let Some(on_failure) = map.on_failure {
             step.on_failure = on_failure;
             self.may_continue(&at("on-failure"), kind, on_failure);
+        }
+        step.on_timeout = match (map.on_timeout, step.on_failure) {
+            (Some(written), _) => written,
+            (None, OnFailure::Ask) => OnFailure::Ask,
+            // a `verify` fails by its time being over, and in no other way
+            (None, on_failure) if kind == StepKind::Verify => on_failure,
+            (None, _) => OnFailure::Stop,
+        };
+        if map.on_timeout == Some(OnFailure::Continue) {
+            self.may_time_out(&at("on-timeout"), &step);
         }
         step.script = map.script.map(|script| {
             self.script(&at("script"), &script.0);
@@ -207,6 +218,30 @@ impl Reading<'_> {
         }
     }
 
+    /// What may still be running on the host must not be left behind unknown.
+    fn may_time_out(&mut self, path: &str, step: &Step) {
+        let kind = step.kind;
+        let resolved = step.probe.is_some() || step.idempotent;
+        match kind {
+            StepKind::Drain | StepKind::Verify => {}
+            StepKind::Run if resolved => {}
+            StepKind::Run => {
+                let error =
+                    Diagnostic::error("`on-timeout: continue` on a `run` that may still be running on the host");
+                self.find(
+                    path,
+                    error.help("add `probe: COMMAND`, which tells whether it was done, or `idempotent: true`"),
+                );
+            }
+            _ => {
+                let message =
+                    format!("`on-timeout: continue` on `{}`: a host that may be down would count as up", word(kind));
+                let help = "write `ask` or `stop`; only `drain`, `verify` and a `run` with `probe` or `idempotent: true` go on";
+                self.find(path, Diagnostic::error(message).help(help));
+            }
+        }
+    }
+
     /// A script is no template: it gets its values from its environment.
     fn script(&mut self, path: &str, written: &str) {
         let Some(node) = self.same(path, written) else { return };
@@ -264,6 +299,7 @@ pub(in crate::playbook) fn step_of(kind: StepKind, span: Span) -> Step {
         idempotent: false,
         takes_down: defaults::takes_down(kind),
         on_failure: OnFailure::Stop,
+        on_timeout: OnFailure::Stop,
         pause: None,
         span,
     }

@@ -10,18 +10,11 @@ pub const SHORTEST: &str =
     "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
 
 /// Keys of the language that this version does not do; the definition where they would stand, empty: anywhere.
-const NOT_YET: [(&str, &str); 7] = [
-    ("phases", ""),
-    ("availability", ""),
-    ("lock", ""),
-    ("on-timeout", ""),
-    ("ask", ""),
-    ("undo", "StepMap"),
-    ("script", "Setup"),
-];
+const NOT_YET: [(&str, &str); 5] =
+    [("phases", ""), ("availability", ""), ("lock", ""), ("undo", "StepMap"), ("script", "Setup")];
 
 /// Values of the language that this version does not do.
-const VALUES_NOT_YET: [&str; 2] = ["availability", "ask"];
+const VALUES_NOT_YET: [&str; 1] = ["availability"];
 
 /// A key that the language has and this version does not.
 pub fn not_yet(key: &str, definition: &str) -> Option<Diagnostic> {
@@ -42,7 +35,6 @@ pub fn value_not_yet(value: &str) -> Option<Diagnostic> {
     VALUES_NOT_YET.contains(&value).then(|| {
         let help = match value {
             "availability" => "choose `topology` (no two replicas of a range at once) or `one`",
-            "ask" => "choose `stop` or `continue`",
             _ => "remove it: a word without an effect would mislead",
         };
         Diagnostic::error(format!("`{value}` is not implemented yet")).help(help)

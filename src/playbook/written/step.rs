@@ -99,6 +99,8 @@ pub struct StepMap {
     pub takes_down: Option<TakesDown>,
     /// What follows a failure of this step on its host (default: stop).
     pub on_failure: Option<OnFailure>,
+    /// What follows when its time is over (default: stop; ask where `on-failure` is; on `verify` as `on-failure`).
+    pub on_timeout: Option<OnFailure>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

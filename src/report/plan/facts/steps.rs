@@ -142,7 +142,19 @@ fn registers(step: &Step) -> String {
 }
 
 fn tolerance(step: &Step) -> &'static str {
-    if step.on_failure == OnFailure::Continue { "; a failure is passed over with a warning" } else { "" }
+    match (step.on_failure, step.on_timeout) {
+        (OnFailure::Stop, OnFailure::Stop) => "",
+        (OnFailure::Stop, OnFailure::Continue) => "; when its time is over the chain goes on with a warning",
+        (OnFailure::Stop, OnFailure::Ask) => "; when its time is over a person is asked",
+        (OnFailure::Continue, OnFailure::Ask) => {
+            "; a failure is passed over with a warning, and when its time is over a person is asked"
+        }
+        (OnFailure::Continue, _) => "; a failure is passed over with a warning",
+        (OnFailure::Ask, OnFailure::Continue) => {
+            "; at a failure a person is asked, and when its time is over the chain goes on with a warning"
+        }
+        (OnFailure::Ask, _) => "; at a failure a person is asked",
+    }
 }
 
 fn gate_words(plan: &Plan, number: usize) -> String {
