@@ -11,7 +11,7 @@ pub fn sentence(plan: &Plan, event: &Event) -> String {
         What::Run(run) => run_sentence(plan, run),
         What::Host { host, event } => format!("{} {}", address(plan, *host), host_sentence(plan, event)),
         What::Step { host, step, event } => {
-            format!("{} {}: {}", address(plan, *host), step_name(plan, *step), step_sentence(plan, *step, event))
+            format!("{} {}: {}", address(plan, *host), step_name(plan, *step), step_sentence(plan, *host, *step, event))
         }
         What::Setup { index, event } => format!("setup {}: {}", index + 1, setup_sentence(plan, *index, event)),
     }
@@ -128,7 +128,7 @@ fn baseline_words(baseline: &Baseline) -> String {
     known.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn step_sentence(plan: &Plan, step: usize, event: &StepEvent) -> String {
+fn step_sentence(plan: &Plan, host: TargetIx, step: usize, event: &StepEvent) -> String {
     let nth = |attempt: &u32| if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
     match event {
         StepEvent::Started { attempt } => {
@@ -147,9 +147,20 @@ fn step_sentence(plan: &Plan, step: usize, event: &StepEvent) -> String {
         }
         StepEvent::LeftOut { because } => format!("left out: {because}"),
         StepEvent::Tolerated { because, .. } => format!("failed, the chain goes on: {because}"),
+        StepEvent::UndoStarted { attempt } => format!("undo started{}: {}", nth(attempt), undo_words(plan, host, step)),
+        StepEvent::UndoEnded { end, .. } if end.ok() => "undone".into(),
+        StepEvent::UndoEnded { end, .. } => {
+            format!("undo failed ({}); type it yourself: {}", end.words(), undo_words(plan, host, step))
+        }
         StepEvent::Probing { .. } => "its end is unknown; the probe was started".into(),
         StepEvent::Probed { end, .. } => format!("the probe says {}", end_words(end)),
     }
+}
+
+/// What takes a step of a host back, as it is typed.
+pub(super) fn undo_words(plan: &Plan, host: TargetIx, step: usize) -> String {
+    let words = plan.hosts.get(host).and_then(|host| host.words.get(step)?.undo.as_ref());
+    words.map(|words| words.join(" ")).unwrap_or_default()
 }
 
 fn setup_sentence(plan: &Plan, index: usize, event: &SetupEvent) -> String {

@@ -101,6 +101,7 @@ fn loudness(plan: &Plan, event: &Event) -> Volume {
             Volume::Verbose
         }
         What::Step { event: StepEvent::Asked { .. }, .. } => Volume::Quiet,
+        What::Step { event: StepEvent::UndoEnded { end, .. }, .. } if !end.ok() => Volume::Quiet,
         What::Step { event: StepEvent::Spawned { .. } | StepEvent::Ended { .. }, .. } => Volume::Verbose,
         What::Step { .. } | What::Setup { .. } => Volume::Normal,
     }

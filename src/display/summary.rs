@@ -1,9 +1,9 @@
 //! The end of a run: a table of hosts, what is left out of service with the way back, and what to type next.
 
-use super::incident::{address, outcome_words, step_name, stop_words};
+use super::incident::{address, outcome_words, step_name, stop_words, undo_words};
 use super::time::{duration, stamp};
 use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, Stop, What};
-use crate::job::model::{HostState, Job, SetupState, Stage, Standing};
+use crate::job::model::{HostState, Job, SetupState, Stage, Standing, Undo, UndoState};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::StepKind;
 use crate::report::accepted;
@@ -151,6 +151,8 @@ impl Told {
             | StepEvent::Ended { .. }
             | StepEvent::LeftOut { .. }
             | StepEvent::Asked { .. }
+            | StepEvent::UndoStarted { .. }
+            | StepEvent::UndoEnded { .. }
             | StepEvent::Probing { .. }
             | StepEvent::Probed { .. } => {}
         }
@@ -251,10 +253,30 @@ fn trouble(plan: &Plan, host: TargetIx, state: &HostState, about: &About) -> Str
     for line in about.said.get(&host).into_iter().flatten() {
         text += &format!("   {line}\n");
     }
+    text += &undos(plan, host, state);
     if state.disrupted && (state.unproved || state.in_work()) {
         text += &format!("   it may be out of service; this brings it back: {}\n", way_back(plan, host));
     }
     text
+}
+
+/// What its steps did and nobody has taken back.
+fn undos(plan: &Plan, host: TargetIx, state: &HostState) -> String {
+    let line = |(step, undo): (&usize, &Undo)| {
+        let (address, name, words) = (address(plan, host), step_name(plan, *step), undo_words(plan, host, *step));
+        match &undo.state {
+            UndoState::Done => String::new(),
+            UndoState::Failed { end } => {
+                format!("{address} the undo of {name} failed ({}); type it yourself: {words}\n", end.words())
+            }
+            UndoState::Owed | UndoState::Running { .. } => {
+                format!(
+                    "{address} what {name} did is not taken back yet (`resume` does, when the host ends): {words}\n"
+                )
+            }
+        }
+    };
+    state.undos.iter().map(line).collect()
 }
 
 fn way_back(plan: &Plan, host: TargetIx) -> String {

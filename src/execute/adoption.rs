@@ -1,7 +1,7 @@
 //! What an earlier process of the same run left running.
 
 use super::process::{Control, adopt};
-use crate::job::model::{Job, SetupState, Stage};
+use crate::job::model::{Job, SetupState, Stage, UndoState};
 use crate::job::rules::Frame;
 use crate::job::view::{Input, Task};
 use crate::plan::model::Plan;
@@ -10,9 +10,13 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
 
-/// Commands of steps and probes whose end is not in the journal.
+/// Commands of steps, their probes and undos whose end is not in the journal.
 pub(super) fn in_flight(frame: &Frame, job: &Job) -> Vec<Task> {
     let has_process = |step: usize| frame.plan.steps[step].kind.has_process();
+    let undos = job.hosts.iter().enumerate().flat_map(|(host, state)| {
+        let running = state.undos.iter().filter(|(_, undo)| matches!(undo.state, UndoState::Running { .. }));
+        running.map(move |(step, undo)| Task::HostUndo { host, step: *step, attempt: undo.times })
+    });
     let hosts = job.hosts.iter().enumerate().filter_map(|(host, state)| Some((host, state.working()?)));
     hosts
         .filter_map(|(host, work)| {
@@ -23,6 +27,7 @@ pub(super) fn in_flight(frame: &Frame, job: &Job) -> Vec<Task> {
                 _ => None,
             }
         })
+        .chain(undos)
         .collect()
 }
 

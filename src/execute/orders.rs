@@ -27,7 +27,7 @@ pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, job: &Job) -> Resu
     let run = ctx.run.as_str();
     let none = BTreeMap::new();
     let vars = match task {
-        Task::Step { host, .. } | Task::Probe { host, .. } => &job.hosts[host].vars,
+        Task::Step { host, .. } | Task::Probe { host, .. } | Task::HostUndo { host, .. } => &job.hosts[host].vars,
         Task::Setup { .. } | Task::Undo { .. } => &none,
     };
     let values = RunValues { run_id: run, reason: ctx.reason.as_deref(), vars };
@@ -51,6 +51,11 @@ pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, job: &Job) -> Resu
         Task::Probe { host, step, .. } => {
             let rendered = &plan.hosts[host].words[step];
             spec.words = filled(rendered.probe.as_deref().unwrap_or_default())?;
+            spec.env.extend(fill_env(&rendered.env, &values).map_err(sentence)?);
+        }
+        Task::HostUndo { host, step, .. } => {
+            let rendered = &plan.hosts[host].words[step];
+            spec.words = filled(rendered.undo.as_deref().unwrap_or_default())?;
             spec.env.extend(fill_env(&rendered.env, &values).map_err(sentence)?);
         }
         Task::Setup { index } => spec.words = filled(&plan.setup[index].run)?,

@@ -59,7 +59,7 @@ pub(super) fn last_words_of(plan: &Plan, folder: &Path, task: Task, session: u32
     let fine = |status: &i32| match task {
         Task::Step { step, .. } => plan.steps[step].ok_exit.contains(status),
         Task::Probe { .. } => true,
-        Task::Setup { .. } | Task::Undo { .. } => *status == 0,
+        Task::Setup { .. } | Task::Undo { .. } | Task::HostUndo { .. } => *status == 0,
     };
     if matches!(end, End::Exit { status } if fine(status)) {
         return None;
@@ -68,6 +68,9 @@ pub(super) fn last_words_of(plan: &Plan, folder: &Path, task: Task, session: u32
     let whose = match task {
         Task::Step { host, step, .. } | Task::Probe { host, step, .. } => {
             format!("{} {}", plan.nodes[plan.hosts[host].node].address, plan.steps[step].name)
+        }
+        Task::HostUndo { host, step, .. } => {
+            format!("{} undo of {}", plan.nodes[plan.hosts[host].node].address, plan.steps[step].name)
         }
         Task::Setup { index } => format!("setup {}", index + 1),
         Task::Undo { index } => format!("undo of setup {}", index + 1),

@@ -8,7 +8,7 @@ use super::proof::{self, Proof};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::{Action, Task};
-use super::{approval, conditions, gate, open};
+use super::{approval, conditions, gate, open, undo};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
 use std::collections::BTreeSet;
@@ -28,11 +28,17 @@ pub(super) fn host(desk: &mut Desk, host: TargetIx) {
             if desk.now >= end { desk.host(host, HostEvent::Done) } else { desk.decision.wake(end) }
         }
         Standing::Working(work) if work.step >= desk.frame.plan.steps.len() => {
+            if undo::go_on(desk, host) {
+                return;
+            }
             let settle = desk.frame.plan.grace_ms > 0 && !desk.frame.calm;
             desk.host(host, if settle { HostEvent::Settling } else { HostEvent::Done });
         }
         Standing::Working(work) => At { host, work }.go_on(desk),
-        _ => {}
+        Standing::Done | Standing::Failed { .. } | Standing::Lost { .. } | Standing::Skipped { .. } => {
+            undo::go_on(desk, host);
+        }
+        Standing::Waiting => {}
     }
 }
 

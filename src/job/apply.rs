@@ -2,6 +2,7 @@
 
 use super::event::{Approval, Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::model::{Expect, HostState, Job, SetupState, Stage, Standing, Work};
+use super::undo;
 use crate::plan::model::Plan;
 use crate::playbook::model::{StepKind, TakesDown};
 
@@ -48,7 +49,20 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
             if *step >= plan.steps.len() {
                 return Err(illegal("there is no such step".into()));
             }
-            job.hosts[*host] = apply_step(plan, state, *step, what, event.at).map_err(illegal)?;
+            if matches!(what, StepEvent::UndoStarted { .. } | StepEvent::UndoEnded { .. }) {
+                let next = undo::apply(state, *step, what, plan.steps.len(), event.at).map_err(illegal)?;
+                if next.out() != state.out() {
+                    job.progress_at = event.at;
+                }
+                job.hosts[*host] = next;
+                return Ok(());
+            }
+            let owes = plan.hosts[*host].words[*step].undo.is_some();
+            let mut next = apply_step(plan, state, *step, what, event.at).map_err(illegal)?;
+            if let (true, StepEvent::Started { attempt }) = (owes, what) {
+                undo::owe(&mut next, *step, *attempt);
+            }
+            job.hosts[*host] = next;
             Ok(())
         }
     }
@@ -196,6 +210,9 @@ fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> 
         }
     }
     host.settled = how == Resolution::Skip;
+    if matches!(how, Resolution::Done | Resolution::Retry) {
+        undo::redo(host, how, at);
+    }
     // Done and Retry go on with the chain: out through `in_work`, and unproved until the gate
     Ok(())
 }
@@ -263,7 +280,7 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
             next.standing = to(Stage::Asked { because: because.clone(), lost: *lost }, work.attempt, work.started);
         }
         (Stage::Ready | Stage::Again, StepEvent::LeftOut { .. }) => {
-            (next.standing, next.attempts) = (ready(step + 1, 1, at), 0);
+            undo::next(&mut next, step + 1, at);
         }
         (_, StepEvent::Passed { .. }) => {
             if plan.steps[step].kind == StepKind::WaitUp {
@@ -271,9 +288,9 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
                 (next.disrupted, next.baseline, next.expect) = (false, None, Expect::default());
                 next.unproved = false;
             }
-            (next.standing, next.attempts) = (ready(step + 1, 1, at), 0);
+            undo::next(&mut next, step + 1, at);
         }
-        (_, StepEvent::Tolerated { .. }) => (next.standing, next.attempts) = (ready(step + 1, 1, at), 0),
+        (_, StepEvent::Tolerated { .. }) => undo::next(&mut next, step + 1, at),
         (was, _) => return Err(format!("the step is {was:?}")),
     }
     Ok(next)

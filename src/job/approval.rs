@@ -50,7 +50,7 @@ pub fn pending(plan: &Plan, job: &Job) -> Vec<Pending> {
 /// The canary's hosts have been opened, none is in work any more, and nobody has let the others follow.
 pub fn canary_is_through(plan: &Plan, job: &Job) -> bool {
     let waits = |host: &HostState| host.standing == Standing::Waiting;
-    holds_the_others(plan, job) && !job.hosts.iter().any(HostState::in_work) && job.hosts.iter().any(waits)
+    holds_the_others(plan, job) && !job.hosts.iter().any(HostState::busy) && job.hosts.iter().any(waits)
 }
 
 fn canary_question(plan: &Plan, job: &Job) -> String {

@@ -8,7 +8,7 @@ use super::heard::{Need, View};
 use super::model::{Job, SetupState, Stage, Standing};
 use super::rules::Frame;
 use super::view::{Action, Task};
-use super::{advance, approval, begin, open};
+use super::{advance, approval, begin, open, undo};
 use crate::plan::model::TargetIx;
 
 /// Events first: they are durable before any action is performed.
@@ -220,13 +220,17 @@ impl Desk<'_> {
                 self.end(Task::Setup { index }, false);
             }
         }
+        // what has ended is taken back, as setup is; a host that was left in its chain goes on with `resume`
+        for host in (0..self.job.hosts.len()).filter(|host| undo::is_due(self.frame, &self.job.hosts[*host])) {
+            running |= undo::go_on(self, host);
+        }
         if !running {
             self.undo_then_end(Outcome::Killed);
         }
     }
 
     fn finish(&mut self) {
-        let busy = self.job.hosts.iter().any(|host| host.in_work())
+        let busy = self.job.hosts.iter().any(|host| host.busy())
             || self.job.setup.iter().any(|state| matches!(state, SetupState::Running { .. }));
         let waiting = self.job.hosts.iter().any(|host| host.standing == Standing::Waiting);
         if busy || (waiting && self.job.stopping.is_none()) {

@@ -237,6 +237,14 @@ pub enum StepEvent {
         attempt: u32,
         end: End,
     },
+    /// The host has ended, or is through its chain: what this step did is taken back. Durable before the process exists.
+    UndoStarted {
+        attempt: u32,
+    },
+    UndoEnded {
+        attempt: u32,
+        end: End,
+    },
 }
 
 /// How a command's process ended.

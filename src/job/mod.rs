@@ -24,5 +24,6 @@ mod proof;
 pub mod rules;
 pub mod simulate;
 pub mod takeout;
+mod undo;
 pub mod view;
 pub mod waiting;

@@ -71,6 +71,40 @@ pub struct HostState {
     pub attempts: u32,
     /// What its steps have registered.
     pub vars: BTreeMap<String, String>,
+    /// What its steps with an `undo` have done, by step.
+    pub undos: BTreeMap<usize, Undo>,
+    /// Steps that were taken back are done again before it goes on.
+    pub redo: Option<Redo>,
+}
+
+/// The undo of a step that was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// The newest attempt at the step.
+    pub attempt: u32,
+    /// How often its undo was started.
+    pub times: u32,
+    pub state: UndoState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UndoState {
+    /// To be run when the host ends.
+    Owed,
+    Running {
+        since: Ms,
+    },
+    Done,
+    Failed {
+        end: End,
+    },
+}
+
+/// Steps to be done again, and where the chain goes on behind them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redo {
+    pub left: Vec<usize>,
+    pub then: Work,
 }
 
 /// What must be proved before the host counts as back.
@@ -169,9 +203,19 @@ impl HostState {
         matches!(self.standing, Standing::Working(_) | Standing::Settling { .. })
     }
 
+    /// Is something that its steps did still to be taken back?
+    pub fn owes_an_undo(&self) -> bool {
+        self.undos.values().any(|undo| matches!(undo.state, UndoState::Owed | UndoState::Running { .. }))
+    }
+
+    /// In work, or ended with something still to be taken back?
+    pub fn busy(&self) -> bool {
+        self.in_work() || (self.ended() && self.owes_an_undo())
+    }
+
     /// Does it hold its conflicts and its slot?
     pub fn out(&self) -> bool {
-        self.in_work() || self.unproved
+        self.busy() || self.unproved
     }
 
     /// Nothing more is done with it in this session.

@@ -2,7 +2,7 @@
 
 use super::event::{Event, HostEvent, Ms, Question, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::heard::View;
-use super::model::{Job, SetupState, Stage};
+use super::model::{Job, SetupState, Stage, UndoState};
 use super::rules::Frame;
 use super::view::{Answer, Input, Task, Told};
 use super::{approval, brake, gate};
@@ -95,6 +95,14 @@ fn ended(job: &Job, task: Task, end: &super::event::End, registered: &Option<Str
                 host,
                 step,
                 event: StepEvent::Probed { attempt, end },
+            })
+        }
+        Task::HostUndo { host, step, attempt } => {
+            let undo = job.hosts.get(host)?.undos.get(&step)?;
+            (undo.times == attempt && matches!(undo.state, UndoState::Running { .. })).then_some(What::Step {
+                host,
+                step,
+                event: StepEvent::UndoEnded { attempt, end },
             })
         }
         Task::Setup { index } => matches!(job.setup.get(index)?, SetupState::Running { .. })

@@ -166,7 +166,7 @@ pub(super) fn shape_known(desk: &mut Desk) -> bool {
 
 /// When nobody is in work and nothing has moved for `blocked-timeout`, those that cannot start are skipped.
 fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, String)>) {
-    if !desk.decision.events.is_empty() || desk.job.hosts.iter().any(|host| host.in_work()) {
+    if !desk.decision.events.is_empty() || desk.job.hosts.iter().any(|host| host.busy()) {
         return;
     }
     let end = desk.job.progress_at + desk.frame.plan.blocked_timeout_ms;
@@ -274,10 +274,10 @@ impl<'a> Round<'a> {
     /// Is it held back by a host that nobody works on any more?
     fn held_by_the_unproved(&self, hold: &Hold) -> bool {
         let Hold::Conflict(other) = hold else {
-            let in_work = self.job.hosts.iter().any(|host| host.in_work());
+            let in_work = self.job.hosts.iter().any(|host| host.busy());
             return !in_work && self.reserved.is_empty() && !matches!(hold, Hold::Rack(_));
         };
-        self.frame.target_of.get(other).is_some_and(|target| !self.job.hosts[*target].in_work())
+        self.frame.target_of.get(other).is_some_and(|target| !self.job.hosts[*target].busy())
             && !self.reserved.contains(other)
     }
 }

@@ -77,10 +77,28 @@ pub enum Input {
 /// Something that runs as a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Task {
-    Step { host: usize, step: usize, attempt: u32 },
-    Probe { host: usize, step: usize, attempt: u32 },
-    Setup { index: usize },
-    Undo { index: usize },
+    Step {
+        host: usize,
+        step: usize,
+        attempt: u32,
+    },
+    Probe {
+        host: usize,
+        step: usize,
+        attempt: u32,
+    },
+    Setup {
+        index: usize,
+    },
+    Undo {
+        index: usize,
+    },
+    /// Of a host's step, so many times.
+    HostUndo {
+        host: usize,
+        step: usize,
+        attempt: u32,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::event::Ms;
 use super::heard::View;
-use super::model::{Job, Stage, Standing};
+use super::model::{Job, Stage, Standing, UndoState};
 use super::open::Round;
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
@@ -59,6 +59,7 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
         return all;
     }
     all.extend((0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host)));
+    all.extend((0..job.hosts.len()).filter_map(|host| undoing(frame, job, host)));
     if job.stopping.is_none() && job.ended.is_none() {
         let waits = (0..job.hosts.len()).filter(|host| job.hosts[*host].standing == Standing::Waiting);
         all.extend(waits.take(most).map(|host| turn(frame, job, view, host, now)));
@@ -84,7 +85,7 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
         },
     };
     // while somebody works, nobody gives up
-    let idle = !job.hosts.iter().any(|host| host.in_work());
+    let idle = !job.hosts.iter().any(|host| host.busy());
     let deadline = idle.then_some(job.progress_at + frame.plan.blocked_timeout_ms);
     Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline, person: false }
 }
@@ -100,6 +101,16 @@ fn answer_words(because: &str) -> String {
         "a person (type `retry`, `done` or `failed`, with the address where several wait; elsewhere `rollbook resolve \
          RUN HOST --as retry|done|failed`): {because}"
     )
+}
+
+fn undoing(frame: &Frame, job: &Job, host: TargetIx) -> Option<Waiting> {
+    let (step, since) = job.hosts[host].undos.iter().find_map(|(step, undo)| match undo.state {
+        UndoState::Running { since } => Some((*step, since)),
+        _ => None,
+    })?;
+    let deadline = Some(since + frame.plan.steps[step].timeout_ms);
+    let what = "the end of its undo".to_string();
+    Some(Waiting { host: Some(host), step: Some(step), what, asked: vec![], since, deadline, person: false })
 }
 
 fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Waiting> {

@@ -248,6 +248,9 @@ pub struct Rendered {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Vec<String>>,
+    /// Takes back what the step did, when the host ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Vec<String>>,
     /// A regular expression that the standard output must match somewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,

@@ -17,6 +17,7 @@ pub fn check(playbook: &Playbook, samples: &Samples) -> Vec<Diagnostic> {
         if step.kind == StepKind::Run && *effect == TakesDown::Unknown {
             findings.push(unknown_effect(step, samples));
         }
+        findings.extend(undo_takes_away(step, *effect, samples));
     }
     let disruptive = playbook.steps.iter().zip(&effects).find(|(_, effect)| **effect != TakesDown::Nothing);
     if let (Strategy::All, None, Some((step, _))) = (playbook.strategy, &playbook.accept_outage, disruptive) {
@@ -52,6 +53,23 @@ fn effect(step: &Step, samples: &Samples) -> TakesDown {
 fn guessed(step: &Step, samples: &Samples) -> (TakesDown, String) {
     let words = step.command.as_ref().and_then(|command| samples.words(command).ok()).unwrap_or_default();
     guess::takes_down(&words, step.script.as_deref())
+}
+
+/// An undo takes nothing away, nor takes it back what was taken away: its host is past the gate that would see it.
+fn undo_takes_away(step: &Step, effect: TakesDown, samples: &Samples) -> Option<Diagnostic> {
+    let undo = step.undo.as_ref()?;
+    if effect != TakesDown::Nothing {
+        let message = format!("`undo` beside `{}`, which takes the host away, or may", step.name);
+        let help = "what takes a host away is ended by a step of the chain and proved by `wait-up`; a `run` that takes \
+                    nothing down says so: `takes-down: nothing`";
+        return Some(Diagnostic::error(message).at(undo.span).help(help));
+    }
+    let (takes, why) = guess::takes_down(&samples.words(undo).unwrap_or_default(), None);
+    matches!(takes, TakesDown::Restart | TakesDown::Reboot).then(|| {
+        let error =
+            Diagnostic::error(format!("this `undo` takes the host away, and nothing would prove it back: {why}"));
+        error.at(undo.span).help("write it as a step of the chain, before a `wait-up`")
+    })
 }
 
 fn unknown_effect(step: &Step, samples: &Samples) -> Diagnostic {

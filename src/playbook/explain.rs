@@ -260,6 +260,7 @@ fn step(out: &mut Lines, step: &Step) {
     out.option(4, "poll", has("poll").then(|| duration::print(step.poll)));
     out.option(4, "stable", has("stable").then(|| step.stable.to_string()));
     out.option(4, "probe", step.probe.as_ref().map(command_text));
+    out.option(4, "undo", step.undo.as_ref().map(command_text));
     out.option(4, "idempotent", has("idempotent").then(|| step.idempotent.to_string()));
     let takes_down = step.takes_down.filter(|_| step.kind == StepKind::Run).map(takes_down_word);
     out.option(4, "takes-down", takes_down.map(str::to_owned));

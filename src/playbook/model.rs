@@ -62,7 +62,7 @@ impl Playbook {
             step.when.iter_mut().for_each(|when| when.span = Span::default());
             step.env.values_mut().for_each(Word::forget_place);
             step.expect.iter_mut().for_each(Word::forget_place);
-            commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()));
+            commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()).chain(step.undo.iter_mut()));
         }
         commands.extend(self.gates.iter_mut().map(|gate| &mut gate.run));
         match &mut self.until {
@@ -355,6 +355,8 @@ pub struct Step {
     /// So many good polls in a row.
     pub stable: u32,
     pub probe: Option<Command>,
+    /// Takes back what the step did, when its host ends.
+    pub undo: Option<Command>,
     pub idempotent: bool,
     /// As written; `None` on `run` means that rollbook guesses.
     pub takes_down: Option<TakesDown>,

@@ -24,6 +24,13 @@ pub(super) fn walk(playbook: &Playbook, takes_part: &dyn Fn(usize) -> bool) -> O
         if let Some(finding) = known.missing(read_by(step)) {
             return Some(finding);
         }
+        if let Some(name) = step.register.as_ref().filter(|_| step.undo.is_some()) {
+            // the undo comes behind its own step
+            known.sure.insert(name.clone());
+        }
+        if let Some(finding) = known.missing(read_by_undo(step)) {
+            return Some(finding);
+        }
         let Some(name) = &step.register else { continue };
         if step.on_failure == OnFailure::Continue || step.on_timeout == OnFailure::Continue {
             known.unsure.insert(name.clone(), format!("`{}` may fail, and the chain goes on", step.name));
@@ -47,7 +54,7 @@ pub fn judge_hosts_file(playbook: &Playbook) -> Vec<Diagnostic> {
         }
     }
     let until = playbook.until.as_ref().map(read_by_goal).unwrap_or_default();
-    for (name, span) in playbook.steps.iter().flat_map(read_by).chain(until) {
+    for (name, span) in playbook.steps.iter().flat_map(reads_of_hosts).chain(until) {
         let registered = playbook.steps.iter().any(|step| step.register.as_ref() == Some(&name));
         if !registered && !given.contains_key(&name) {
             let message = format!("no step registers `{name}`, and `{file}` gives it to no host");
@@ -63,7 +70,13 @@ pub fn judge_hosts_file(playbook: &Playbook) -> Vec<Diagnostic> {
 
 /// What a step reads of a host, with its place.
 pub fn reads_of_hosts(step: &Step) -> Vec<(String, Span)> {
-    read_by(step)
+    let mut read = read_by(step);
+    read.extend(read_by_undo(step).into_iter().filter(|(name, _)| step.register.as_ref() != Some(name)));
+    read
+}
+
+fn read_by_undo(step: &Step) -> Vec<(String, Span)> {
+    step.undo.iter().flat_map(|undo| &undo.words).flat_map(vars_read).collect()
 }
 
 struct Known<'a> {

@@ -71,6 +71,7 @@ pub fn folder(plan: &Plan, task: Task, session: u32) -> PathBuf {
     match task {
         Task::Step { host, step, attempt } => step_folder(host, step, attempt, ""),
         Task::Probe { host, step, attempt } => step_folder(host, step, attempt, "-probe"),
+        Task::HostUndo { host, step, attempt } => step_folder(host, step, attempt, "-undo"),
         Task::Setup { index } => Path::new("setup").join(format!("{:02}{}", index + 1, again(session))),
         Task::Undo { index } => Path::new("setup").join(format!("{:02}-undo{}", index + 1, again(session))),
     }

@@ -57,6 +57,7 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
     ("start", "checks: { start: [native-transport] }\nsteps: [stop, start, wait-up]", "/steps/1/kind", "\"start\""),
     ("each-host", "checks: { each-host: [schema-agreement] }\nsteps: [restart, wait-up]", "/checks-each-host", ""),
     ("setup", "setup: [{ run: 'true', undo: 'echo back' }]\nsteps: [restart, wait-up]", "/setup", ""),
+    ("undo", "steps: [{ run: 'echo', takes-down: nothing, undo: 'echo back' }]", "/hosts/0/words/0/undo/1", "\"back\""),
     ("undo", "setup: [{ run: 'true', undo: 'echo other' }]\nsteps: [restart, wait-up]", "/setup", ""),
     ("drain", "steps: [drain, restart, wait-up]", "/steps/0/kind", "\"drain\""),
     ("stop", "steps: [stop, start, wait-up]", "/steps/0/kind", "\"stop\""),

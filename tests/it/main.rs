@@ -19,6 +19,7 @@ mod shipped;
 mod sandbox_faults;
 mod store_full;
 mod tidy;
+mod undo;
 mod topology_discover;
 mod topology_ask;
 mod topology_captures;

@@ -108,6 +108,7 @@ fn step(kind: StepKind, name: &str) -> Step {
         poll: defaults::POLL,
         stable: defaults::stable(kind),
         probe: None,
+        undo: None,
         idempotent: false,
         takes_down: None,
         on_failure: crate::playbook::model::OnFailure::Stop,

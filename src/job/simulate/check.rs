@@ -2,7 +2,7 @@
 
 use super::shapes::Scene;
 use super::truth::World;
-use crate::job::event::{Event, HostEvent, Ms, RunEvent, StepEvent, What};
+use crate::job::event::{Event, HostEvent, Ms, Resolution, RunEvent, StepEvent, What};
 use crate::job::model::Job;
 use crate::job::view::{Answer, Task};
 use crate::plan::model::NodeIx;
@@ -41,6 +41,10 @@ pub(super) struct Checks<'a> {
     stopped: bool,
     /// What the step that registers printed on each host.
     printed: BTreeMap<usize, String>,
+    /// Steps with an undo that were started, by host: true when they were taken back since.
+    undone: BTreeMap<usize, BTreeMap<usize, bool>>,
+    /// Hosts of which rollbook says that they have ended.
+    over: BTreeSet<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +65,8 @@ impl<'a> Checks<'a> {
             running: BTreeMap::new(),
             stopped: false,
             printed: BTreeMap::new(),
+            undone: BTreeMap::new(),
+            over: BTreeSet::new(),
         }
     }
 
@@ -80,6 +86,13 @@ impl<'a> Checks<'a> {
 
     pub fn spawned(&mut self, world: &World, job: &Job, task: Task, disruptive: bool, now: Ms) {
         let Task::Step { host, step, .. } = task else { return };
+        let undone = self.undone.entry(host).or_default();
+        if undone.range(..step).any(|(_, undone)| *undone) {
+            self.violation(now, format!("(vi) {task:?} starts, and an earlier step of its host was taken back"));
+        }
+        if self.scene.plan.hosts[host].words[step].undo.is_some() {
+            self.undone.entry(host).or_default().insert(step, false);
+        }
         let reads = self.scene.plan.hosts[host].words[step].command.iter().any(|word| word.contains("‹host.vars."));
         if reads && !self.printed.get(&host).is_some_and(|value| !value.is_empty() && !value.contains(' ')) {
             self.violation(now, format!("(v) {task:?} starts without the value that its words need"));
@@ -143,6 +156,29 @@ impl<'a> Checks<'a> {
         }
     }
 
+    /// In reverse order, and while nothing of the host runs.
+    pub fn undo_started(&mut self, task: Task, now: Ms) {
+        let Task::HostUndo { host, step, .. } = task else { return };
+        if let Some(other) = self.running.get(&host) {
+            self.violation(now, format!("(vi) {task:?} starts while {other:?} runs"));
+        }
+        let undone = self.undone.entry(host).or_default();
+        let last = undone.iter().rev().find(|(_, undone)| !**undone).map(|(step, _)| *step);
+        undone.insert(step, true);
+        if last != Some(step) {
+            self.violation(now, format!("(vi) {task:?} starts, and {last:?} is to be taken back first"));
+        }
+    }
+
+    /// Nothing of a host that has ended is left as its steps made it.
+    fn all_undone(&mut self, now: Ms) {
+        let left =
+            self.undone.iter().find(|(host, steps)| self.over.contains(host) && steps.values().any(|done| !done));
+        if let Some((host, steps)) = left {
+            self.violation(now, format!("(vi) the run ends, and of host {host} {steps:?} were not taken back"));
+        }
+    }
+
     pub fn printed(&mut self, host: usize, value: &str) {
         self.printed.insert(host, value.to_owned());
     }
@@ -189,7 +225,14 @@ impl<'a> Checks<'a> {
                     self.violation(event.at, format!("(iii) a host opens after {failed} failures, or after a stop"));
                 }
             }
+            What::Run(RunEvent::Ended { .. }) => self.all_undone(event.at),
+            What::Host { host, event: HostEvent::Resolved { how: Resolution::Done | Resolution::Retry, .. } } => {
+                self.over.remove(host);
+            }
             What::Host { host, event: HostEvent::Back } => self.proved(*host),
+            What::Host { host, event } if ends(event) => {
+                self.over.insert(*host);
+            }
             What::Step { host, step, event: StepEvent::Passed { .. } }
                 if self.scene.plan.steps[*step].kind == StepKind::WaitUp =>
             {
@@ -203,6 +246,15 @@ impl<'a> Checks<'a> {
         if let Some(taken) = self.taken.get_mut(&self.scene.plan.hosts[host].node) {
             taken.proved = true;
         }
+    }
+}
+
+fn ends(event: &HostEvent) -> bool {
+    let settled = |how: &Resolution| matches!(how, Resolution::Failed | Resolution::Skip);
+    match event {
+        HostEvent::Done | HostEvent::Failed { .. } | HostEvent::Lost { .. } | HostEvent::Skipped { .. } => true,
+        HostEvent::Resolved { how, .. } => settled(how),
+        _ => false,
     }
 }
 

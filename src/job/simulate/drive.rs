@@ -336,6 +336,13 @@ impl Drive<'_> {
         match action {
             Action::Ask((node, question)) => self.ask(node, question),
             Action::Spawn(Task::Step { host, step, attempt }) => self.spawn(host, step, attempt),
+            Action::Spawn(task @ Task::HostUndo { .. }) => {
+                self.checks.undo_started(task, self.now);
+                let status = i32::from(self.dice.chance(self.scene.hazards.command_fails));
+                let (at, end) = (self.now + self.dice.between(200, 15_000), End::Exit { status });
+                self.running.insert(task, Some((at, end.clone())));
+                self.input(at, Input::Ended { task, end, registered: None });
+            }
             Action::Spawn(task) => {
                 let end = End::Exit { status: 0 };
                 self.input(self.now + 1_000, Input::Ended { task, end, registered: None });

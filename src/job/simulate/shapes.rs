@@ -216,8 +216,15 @@ fn words(mut dice: Dice, steps: &[Step]) -> Vec<Rendered> {
         let reads = dice.between(registers as u64 + 1, steps.len() as u64 - 1) as usize;
         words[reads].command.push("‹host.vars.port›".into());
     }
+    for (step, words) in steps.iter().zip(&mut words).filter(|(step, _)| step.name == UNDOABLE) {
+        debug_assert!(!step.disruptive());
+        words.undo = Some(vec!["true".into()]);
+    }
     words
 }
+
+/// Steps of this name have an undo.
+const UNDOABLE: &str = "undoable";
 
 /// Sometimes a canary, after which a person is asked or the run stops.
 fn person(dice: &mut Dice, steps: &[Step]) -> Option<First> {
@@ -292,6 +299,12 @@ fn chain(dice: &mut Dice) -> Vec<Step> {
             step.when = Some("host.vars.port != 'no'".into());
         }
         steps.insert(usize::from(steps[0].kind == StepKind::Until), registers);
+    }
+    let first = usize::from(steps[0].kind == StepKind::Until);
+    for _ in 0..*aside.pick(&[0, 0, 0, 1, 2]) {
+        let at = aside.between(first as u64, steps.len() as u64) as usize;
+        let undoable = Step { takes_down: TakesDown::Nothing, name: UNDOABLE.into(), ..step(StepKind::Run) };
+        steps.insert(at, undoable);
     }
     for step in steps.iter_mut().filter(|step| !matches!(step.kind, StepKind::Until | StepKind::Approve)) {
         if aside.chance(120) {

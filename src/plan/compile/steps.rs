@@ -65,7 +65,13 @@ pub fn chain(
         match rendered {
             Ok(column) => {
                 let when = matches!(part, Part::Later).then(|| expression(step).to_owned());
-                steps.push(Step { when, ..planned(step, &column, options) });
+                let planned = Step { when, ..planned(step, &column, options) };
+                if let Some(undo) = step.undo.as_ref().filter(|_| planned.disruptive()) {
+                    let message = format!("`undo` beside `{}`, which takes the host away, or may", step.name);
+                    let help = "a `run` that takes nothing down says so: `takes-down: nothing`";
+                    errors.push(Diagnostic::error(message).at(undo.span).help(help));
+                }
+                steps.push(planned);
                 spans.push(step.span);
                 columns.push(column);
             }
@@ -175,6 +181,7 @@ fn words(
         command: step.command.as_ref().map(render).transpose()?.unwrap_or_default(),
         env,
         probe: step.probe.as_ref().map(render).transpose()?,
+        undo: step.undo.as_ref().map(render).transpose()?,
         expect: match &step.expect {
             Some(word) => Some(template::render_pattern(word, host, cluster, params)?),
             None => None,

@@ -27,6 +27,7 @@ pub fn step(kind: StepKind, command: Option<&str>) -> Step {
         poll: defaults::POLL,
         stable: defaults::stable(kind),
         probe: None,
+        undo: None,
         idempotent: false,
         takes_down: None,
         on_failure: OnFailure::Stop,

@@ -38,6 +38,7 @@ pub fn step(goal: &Goal, access: &Access) -> Step {
         poll: defaults::POLL,
         stable: 1,
         probe: None,
+        undo: None,
         idempotent: false,
         takes_down: defaults::takes_down(StepKind::Until),
         on_failure: OnFailure::Stop,

@@ -104,6 +104,7 @@ fn words() {
         plan.steps[1].register = Some("port".into());
         plan.hosts[0].words[1].command.push("‹host.vars.port|quote›".into());
     });
+    broken("an undo beside what may take", |plan| plan.hosts[0].words[0].undo = Some(vec!["true".into()]));
     broken("it is left out, and has words", |plan| plan.hosts[0].words[0].left_out = Some("x".into()));
     broken("nobody gives the host.vars.kind", |plan| plan.steps[0].when = Some("host.vars.kind == 'x'".into()));
     broken("registers what no command", |plan| plan.steps[3].register = Some("port".into()));

@@ -27,12 +27,14 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         for (index, (step, words)) in plan.steps.iter().zip(&target.words).enumerate() {
             let place = format!("{} step {}", plan.nodes[target.node].address, index + 1);
             rendered(&place, step, words, found);
-            holes(&place, words, &registered, found);
+            let all = words.command.iter().chain(words.probe.iter().flatten()).chain(words.env.values());
+            holes(&place, all, &registered, found);
             let decides = step.when.iter().flat_map(|when| template::vars_in(when));
             for name in decides.filter(|name| !registered.contains(name.as_str()) && !target.vars.contains_key(name)) {
                 found.push(format!("{place}: nobody gives the host.vars.{name} that its `when` reads"));
             }
             registered.extend(step.register.as_deref());
+            holes(&place, words.undo.iter().flatten(), &registered, found);
         }
     }
     for step in plan.steps.iter().filter(|step| step.register.is_some()) {
@@ -74,6 +76,12 @@ fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>)
     if let Some(probe) = &words.probe {
         command(place, probe, found);
     }
+    if let Some(undo) = &words.undo {
+        command(place, undo, found);
+        if step.kind != StepKind::Run || step.disruptive() {
+            found.push(format!("{place}: an undo beside what may take the host away"));
+        }
+    }
     if let Some(pattern) = &words.expect
         && playbook::pattern(pattern).is_err()
     {
@@ -88,8 +96,13 @@ fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>)
 }
 
 /// A variable of the host that no step before registers would never have a value.
-fn holes(place: &str, words: &Rendered, registered: &BTreeSet<&str>, found: &mut Vec<String>) {
-    for text in words.command.iter().chain(words.probe.iter().flatten()).chain(words.env.values()) {
+fn holes<'a>(
+    place: &str,
+    words: impl Iterator<Item = &'a String>,
+    registered: &BTreeSet<&str>,
+    found: &mut Vec<String>,
+) {
+    for text in words {
         for (_, rest) in text.match_indices("‹host.vars.").map(|(at, hole)| (at, &text[at + hole.len()..])) {
             let name = rest.split(['|', '›']).next().unwrap_or_default();
             if !registered.contains(name) {

@@ -9,7 +9,7 @@ use crate::playbook::{defaults, params, written};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys beside a kind that have an effect only on some kinds.
-const EFFECTS: [(&str, &[StepKind]); 15] = {
+const EFFECTS: [(&str, &[StepKind]); 16] = {
     use StepKind::*;
     const COMMANDS: &[StepKind] = &[Drain, Stop, Start, Restart, Reboot, Run, Verify];
     [
@@ -20,6 +20,7 @@ const EFFECTS: [(&str, &[StepKind]); 15] = {
         ("env", COMMANDS),
         ("ok-exit", COMMANDS),
         ("probe", &[Drain, Stop, Start, Restart, Reboot, Run]),
+        ("undo", &[Run]),
         ("expect", &[Run, Verify]),
         ("register", &[Run, Verify]),
         ("retries", &[Drain, Stop, Start, Run]),
@@ -80,6 +81,7 @@ impl Reading<'_> {
         step.pause = map.pause.map(|text| self.positive(&at("pause"), &text));
         step.env = self.env(&at("env"), map.env);
         step.probe = map.probe.map(|probe| self.command(&at("probe"), Scope::Step, &probe.0));
+        step.undo = map.undo.map(|undo| self.command(&at("undo"), Scope::Step, &undo.0));
         step.idempotent = map.idempotent.unwrap_or(false);
         step.takes_down = map.takes_down.map(takes_down).or(step.takes_down);
         if !map.ok_exit.is_empty() {
@@ -296,6 +298,7 @@ pub(in crate::playbook) fn step_of(kind: StepKind, span: Span) -> Step {
         poll: defaults::POLL,
         stable: defaults::stable(kind),
         probe: None,
+        undo: None,
         idempotent: false,
         takes_down: defaults::takes_down(kind),
         on_failure: OnFailure::Stop,

@@ -193,7 +193,7 @@ impl Reading<'_> {
             return;
         }
         let steps = playbook.steps.iter();
-        let commands = steps.clone().flat_map(|step| step.command.iter().chain(step.probe.iter()));
+        let commands = steps.clone().flat_map(|step| step.command.iter().chain(&step.probe).chain(&step.undo));
         let setup = playbook.setup.iter().flat_map(|step| std::iter::once(&step.run).chain(step.undo.iter()));
         let env = steps.flat_map(|step| step.env.values());
         let words = commands.chain(setup).flat_map(|command| command.words.iter()).chain(env);

@@ -91,6 +91,8 @@ pub struct StepMap {
     /// How many good looks in a row are needed (default: 3).
     #[schemars(range(min = 1, max = 1000))]
     pub stable: Option<u32>,
+    /// Takes back what a `run` did: runs when the host ends, however it ends, if the step was started; in reverse order.
+    pub undo: Option<Command>,
     /// A command that tells by exit status 0 that a step whose end nobody saw was done.
     pub probe: Option<Command>,
     /// A step whose end nobody saw may simply run again.

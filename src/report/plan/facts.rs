@@ -4,7 +4,7 @@ mod steps;
 
 #[cfg(test)]
 pub use steps::replace_address;
-pub use steps::{command, done_when, shown_on};
+pub use steps::{command, done_when, shown_on, undo};
 
 use crate::job::begin;
 use crate::plan::drift;

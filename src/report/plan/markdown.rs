@@ -85,6 +85,8 @@ fn steps(file: &PlanFile, text: &mut Vec<String>) {
             number + 1,
             markdown(&facts::done_when(plan, number))
         ));
+        let undo = facts::undo(plan, number);
+        text.extend(undo.map(|undo| format!("| | when the host ends | {} | {time} | |", code(&command(undo)))));
     }
     text.extend(plan.left_out.iter().map(|left| format!("\nleft out: {}", markdown(left))));
 }

@@ -113,6 +113,7 @@ fn steps(plan: &Plan, text: &mut Vec<String>) {
                 if alike { String::new() } else { format!("   (on {}; hosts differ)", first.unwrap_or_default()) };
             text.push(format!("      {}{note}", command(&words)));
         }
+        text.extend(facts::undo(plan, number).map(|undo| format!("      when the host ends: {}", command(undo))));
         script(step.script.as_deref(), text);
         if let Some(target) = facts::shown_on(plan, number) {
             environment(&plan.hosts[target].words[number], step.script.is_some(), text);

@@ -35,6 +35,11 @@ pub fn shown_on(plan: &Plan, step: usize) -> Option<usize> {
     done_on(plan, step).next()
 }
 
+/// What takes the step back when its host ends, on the host whose words stand for all.
+pub fn undo(plan: &Plan, step: usize) -> Option<&Vec<String>> {
+    plan.hosts[shown_on(plan, step)?].words[step].undo.as_ref()
+}
+
 /// Only where the address stands alone: `10.0.0.1` is no part of `10.0.0.12`.
 pub fn replace_address(word: &str, address: &str) -> String {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == ':';

@@ -1,0 +1,118 @@
+//! What a host's steps did is taken back when the host ends, in reverse order; and done again when it is taken up again.
+
+use super::decide::Desk;
+use super::event::{End, Ms, Resolution, StepEvent};
+use super::model::{HostState, Redo, Stage, Standing, Undo, UndoState, Work};
+use super::rules::Frame;
+use super::view::{Action, Task};
+use crate::plan::model::TargetIx;
+
+/// An undo that never began (rollbook ended before it did, or its words cannot be filled) is begun so often.
+const TIMES: u32 = 2;
+
+/// Takes back the next thing, one after the other. True while there is any.
+pub(super) fn go_on(desk: &mut Desk, host: TargetIx) -> bool {
+    let state = &desk.job.hosts[host];
+    if desk.frame.calm || !state.owes_an_undo() {
+        return false;
+    }
+    let running = state.undos.iter().find_map(|(step, undo)| match undo.state {
+        UndoState::Running { since } => Some((*step, undo.times, since)),
+        _ => None,
+    });
+    if let Some((step, attempt, since)) = running {
+        desk.deadline(Task::HostUndo { host, step, attempt }, since + desk.frame.plan.steps[step].timeout_ms);
+        return true;
+    }
+    if let Some((step, undo)) = state.undos.iter().rev().find(|(_, undo)| undo.state == UndoState::Owed) {
+        let (step, attempt) = (*step, undo.times + 1);
+        desk.step(host, step, StepEvent::UndoStarted { attempt });
+        desk.act(Action::Spawn(Task::HostUndo { host, step, attempt }));
+    }
+    true
+}
+
+/// Has it ended, or is it through its chain?
+pub(super) fn is_due(frame: &Frame, state: &HostState) -> bool {
+    state.ended() || state.working().is_some_and(|work| work.step >= frame.plan.steps.len())
+}
+
+/// A step with an undo was started: from now on its undo is owed, whatever becomes of the step.
+pub(super) fn owe(host: &mut HostState, step: usize, attempt: u32) {
+    let times = host.undos.get(&step).map_or(0, |undo| undo.times);
+    host.undos.insert(step, Undo { attempt, times, state: UndoState::Owed });
+}
+
+/// Takes in that an undo started or ended.
+pub(super) fn apply(
+    state: &HostState,
+    step: usize,
+    event: &StepEvent,
+    steps: usize,
+    at: Ms,
+) -> Result<HostState, String> {
+    let mut next = state.clone();
+    let through = state.ended() || state.working().is_some_and(|work| work.step >= steps);
+    let Some(undo) = next.undos.get_mut(&step) else { return Err("the step has nothing to undo".into()) };
+    match (&undo.state, event) {
+        (UndoState::Owed, StepEvent::UndoStarted { attempt }) if through && *attempt == undo.times + 1 => {
+            (undo.times, undo.state) = (*attempt, UndoState::Running { since: at });
+        }
+        (UndoState::Running { .. }, StepEvent::UndoEnded { attempt, end }) if *attempt == undo.times => {
+            undo.state = match end {
+                End::NotSpawned { .. } if *attempt < TIMES => UndoState::Owed,
+                end if end.ok() => UndoState::Done,
+                end => UndoState::Failed { end: end.clone() },
+            };
+        }
+        (was, _) => return Err(format!("the undo is {was:?}")),
+    }
+    Ok(next)
+}
+
+/// A host that had ended goes on: what was taken back is done again first.
+pub(super) fn redo(host: &mut HostState, how: Resolution, at: Ms) {
+    let Standing::Working(work) = &host.standing else { return };
+    let settled = work.step;
+    // taken up while it did again what had been taken back: behind that it goes on where it was to go on
+    let (then, done) = match (host.redo.take(), how) {
+        (Some(redo), Resolution::Done) => (redo.then, settled.checked_sub(1)),
+        (Some(redo), _) => (redo.then, None),
+        (None, Resolution::Done) => (work.clone(), settled.checked_sub(1)),
+        (None, _) => (work.clone(), None),
+    };
+    for (step, undo) in &mut host.undos {
+        // what a person vouches for, and what could not be taken back, is to be taken back again
+        if Some(*step) == done || matches!(undo.state, UndoState::Failed { .. }) {
+            undo.state = UndoState::Owed;
+        }
+    }
+    let again = host.undos.iter().filter(|(step, undo)| undo.state == UndoState::Done && **step < then.step);
+    let left: Vec<usize> = again.map(|(step, _)| *step).collect();
+    host.standing = Standing::Working(then.clone());
+    if !left.is_empty() {
+        host.redo = Some(Redo { left, then });
+        next(host, 0, at);
+    }
+}
+
+/// The host goes to its next step, behind one that is over.
+pub(super) fn next(host: &mut HostState, step: usize, at: Ms) {
+    host.attempts = 0;
+    let ready = |step: usize, attempt: u32| {
+        Standing::Working(Work { step, attempt, stage: Stage::Ready, since: at, started: at })
+    };
+    let Some(redo) = &mut host.redo else {
+        host.standing = ready(step, 1);
+        return;
+    };
+    if redo.left.is_empty() {
+        let then = Work { since: at, started: at, ..redo.then.clone() };
+        host.attempts = then.attempt.saturating_sub(1);
+        (host.standing, host.redo) = (Standing::Working(then), None);
+        return;
+    }
+    let step = redo.left.remove(0);
+    let attempt = host.undos.get(&step).map_or(1, |undo| undo.attempt + 1);
+    host.standing = ready(step, attempt);
+}
