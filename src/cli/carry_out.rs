@@ -131,7 +131,7 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
 /// Is there anything in the plan that a person must approve of?
 fn asks_a_person(plan: &Plan) -> bool {
     let approves = plan.steps.iter().any(|step| step.kind == StepKind::Approve);
-    approves || plan.first.is_some_and(|first| first.then == Then::Ask)
+    approves || plan.phases.iter().any(|phase| phase.first.is_some_and(|first| first.then == Then::Ask))
 }
 
 /// The exit code of a run's end.

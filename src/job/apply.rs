@@ -23,7 +23,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
         return Err(illegal("the run has ended".into()));
     }
     match &event.what {
-        What::Run(run) => apply_run(job, run, event.at).map_err(illegal),
+        What::Run(run) => apply_run(plan, job, run, event.at).map_err(illegal),
         What::Setup { index, event: setup } => {
             let Some(state) = job.setup.get_mut(*index) else {
                 return Err(illegal("there is no such setup step".into()));
@@ -32,7 +32,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
         }
         What::Host { host, event: what } => {
             let Some(state) = job.hosts.get(*host) else { return Err(illegal("there is no such host".into())) };
-            let next = apply_host(state, what, event.at).map_err(illegal)?;
+            let next = apply_host(state, what, job.current(plan).from, event.at).map_err(illegal)?;
             if next.in_work() != state.in_work() || next.ended() != state.ended() || next.out() != state.out() {
                 job.progress_at = event.at;
             }
@@ -54,7 +54,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
     }
 }
 
-fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
+fn apply_run(plan: &Plan, job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
     match event {
         RunEvent::Started { session, plan, .. } => {
             if *session != job.session + 1 {
@@ -63,11 +63,12 @@ fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
             // setup runs again on resume, and what was undone is to be done again
             job.setup.fill(SetupState::Pending);
             job.plan.clone_from(plan);
-            (job.session, job.session_at, job.progress_at) = (*session, at, at);
+            (job.session, job.session_at, job.progress_at, job.began_at) = (*session, at, at, at);
             (job.checked, job.stopping, job.ended, job.opened) = (false, None, None, 0);
         }
         RunEvent::Warned { .. } => {}
         RunEvent::Checked => job.checked = true,
+        RunEvent::Phase { phase } => next_phase(plan, job, *phase, at)?,
         RunEvent::Approved { what, by, .. } => {
             job.approved.insert(*what, by.clone());
             job.first_over |= *what == Approval::Others;
@@ -90,6 +91,24 @@ fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
     Ok(())
 }
 
+/// Hosts begin anew in the next phase; one that the operator passed over stays so.
+fn next_phase(plan: &Plan, job: &mut Job, phase: usize, at: Ms) -> Result<(), String> {
+    if phase != job.phase + 1 || phase >= plan.phases.len() || !job.through(plan) {
+        return Err(format!("phase {} goes on", job.phase));
+    }
+    job.phase = phase;
+    for target in &plan.phases[phase].hosts {
+        if !job.hosts[*target].settled {
+            let through = job.hosts[*target].through + usize::from(job.hosts[*target].ended());
+            job.hosts[*target] = HostState { through, ..HostState::default() };
+        }
+    }
+    (job.checked, job.first_over) = (false, false);
+    job.approved.remove(&Approval::Others);
+    (job.began_at, job.progress_at) = (at, at);
+    Ok(())
+}
+
 fn apply_setup(state: &mut SetupState, event: &SetupEvent, at: Ms) -> Result<(), String> {
     let next = match (&*state, event) {
         (SetupState::Pending, SetupEvent::Started) => SetupState::Running { since: at },
@@ -106,11 +125,12 @@ fn apply_setup(state: &mut SetupState, event: &SetupEvent, at: Ms) -> Result<(),
     Ok(())
 }
 
-fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState, String> {
+/// `from`: the first step of the phase that goes on.
+fn apply_host(state: &HostState, event: &HostEvent, from: usize, at: Ms) -> Result<HostState, String> {
     let mut next = state.clone();
     match (&state.standing, event) {
         (Standing::Waiting, HostEvent::Opened) => {
-            next.standing = ready(0, 1, at);
+            next.standing = ready(from, 1, at);
             next.opened_at = Some(at);
         }
         (Standing::Working(_), HostEvent::Baseline(baseline)) if state.baseline.is_none() => {
@@ -127,7 +147,9 @@ fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState,
             (next.standing, next.ended_at) = (Standing::Done, Some(at));
             next.already = Some(because.clone());
         }
-        (Standing::Working(_), HostEvent::PutBack { .. }) if !state.disrupted => next = HostState::default(),
+        (Standing::Working(_), HostEvent::PutBack { .. }) if !state.disrupted => {
+            next = HostState { through: state.through, ..HostState::default() }
+        }
         (Standing::Working(_), HostEvent::Failed { step, because }) => {
             next.standing = Standing::Failed { step: *step, because: because.clone() };
             (next.ended_at, next.unproved) = (Some(at), true);

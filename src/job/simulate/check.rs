@@ -2,7 +2,7 @@
 
 use super::shapes::Scene;
 use super::truth::World;
-use crate::job::event::{Event, HostEvent, Ms, RunEvent, StepEvent, What};
+use crate::job::event::{Event, HostEvent, Ms, Resolution, RunEvent, StepEvent, What};
 use crate::job::model::Job;
 use crate::job::view::{Answer, Task};
 use crate::plan::model::NodeIx;
@@ -39,6 +39,9 @@ pub(super) struct Checks<'a> {
     down_since: BTreeMap<NodeIx, Ms>,
     running: BTreeMap<usize, Task>,
     stopped: bool,
+    /// Which host is through which phase, and at which step each was last.
+    finished: BTreeSet<(usize, usize)>,
+    last_step: BTreeMap<usize, usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +61,8 @@ impl<'a> Checks<'a> {
             down_since: BTreeMap::new(),
             running: BTreeMap::new(),
             stopped: false,
+            finished: BTreeSet::new(),
+            last_step: BTreeMap::new(),
         }
     }
 
@@ -175,12 +180,34 @@ impl<'a> Checks<'a> {
                 }
             }
             What::Host { host, event: HostEvent::Back } => self.proved(*host),
+            What::Host { host, event: HostEvent::Done | HostEvent::AlreadyDone { .. } } => {
+                let step = self.last_step.get(host).copied().unwrap_or(0);
+                let phase = self.scene.plan.phases.iter().position(|phase| (phase.from..phase.to).contains(&step));
+                self.finished.insert((phase.unwrap_or(0), *host));
+            }
+            What::Host { host, event: HostEvent::Resolved { how: Resolution::Skip, .. } } => {
+                self.finished.extend((0..self.scene.plan.phases.len()).map(|phase| (phase, *host)));
+            }
+            What::Step { host, step, event: StepEvent::Started { .. } } => {
+                self.last_step.insert(*host, *step);
+                self.phases_before_are_over(*step, event.at);
+            }
             What::Step { host, step, event: StepEvent::Passed { .. } }
                 if self.scene.plan.steps[*step].kind == StepKind::WaitUp =>
             {
                 self.proved(*host);
             }
             _ => {}
+        }
+    }
+
+    /// A step of a phase begins only when every host of the phases before is through them.
+    fn phases_before_are_over(&mut self, step: usize, now: Ms) {
+        let before = self.scene.plan.phases.iter().enumerate().take_while(|(_, phase)| phase.to <= step);
+        let all: Vec<(usize, usize)> =
+            before.flat_map(|(number, phase)| phase.hosts.iter().map(move |host| (number, *host))).collect();
+        if let Some((phase, host)) = all.into_iter().find(|of| !self.finished.contains(of)) {
+            self.violation(now, format!("(vi) step {step} begins while host {host} is not through phase {phase}"));
         }
     }
 

@@ -222,7 +222,9 @@ impl Drive<'_> {
     /// A person looks in now and then, and lets go on whatever waits.
     fn person(&mut self) {
         let plan = &self.scene.plan;
-        if plan.first.is_none() && plan.steps.iter().all(|step| step.kind != StepKind::Approve) {
+        if plan.phases.iter().all(|phase| phase.first.is_none())
+            && plan.steps.iter().all(|step| step.kind != StepKind::Approve)
+        {
             return;
         }
         let told = || Input::Told(Told::Approve { by: "sim".into(), host: None });

@@ -65,7 +65,8 @@ pub fn chain(
 
 /// Between two polls before a host is taken out: as in the chain's gate.
 pub fn poll(playbook: &Playbook, options: &Options) -> Duration {
-    let gate = playbook.steps.iter().find(|step| step.kind == StepKind::WaitUp);
+    let steps = playbook.parts().into_iter().flat_map(|(_, part)| &part.steps);
+    let gate = steps.into_iter().find(|step| step.kind == StepKind::WaitUp);
     options.poll.unwrap_or(gate.map_or(defaults::POLL, |step| step.poll))
 }
 

@@ -7,7 +7,8 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
     if plan.steps.is_empty() {
         found.push("there is no step".into());
     }
-    for (index, step) in plan.steps.iter().enumerate() {
+    for (phase, index) in plan.phases.iter().flat_map(|phase| (phase.from..phase.to).map(move |index| (phase, index))) {
+        let step = &plan.steps[index];
         let mut say = |what: &str| found.push(format!("step {} ({}): {what}", index + 1, step.name));
         if !takes_down_fits(step) {
             say("its kind takes away something else");
@@ -24,7 +25,7 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         if step.on_failure == OnFailure::Continue && proves_the_host(step.kind) {
             say("a host that fails here must not go on");
         }
-        if step.kind == StepKind::Until && index > 0 {
+        if step.kind == StepKind::Until && index > phase.from {
             say("whether a host is done already is asked first");
         }
         if step.scope.is_some() != (step.kind == StepKind::Approve) {
@@ -35,7 +36,7 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         {
             say("it is tried again without a proof that it did not happen");
         }
-        let later = &plan.steps[index + 1..];
+        let later = &plan.steps[index + 1..phase.to];
         if step.disruptive() && !later.iter().any(|step| step.kind == StepKind::WaitUp) {
             say("it takes the host away, and no wait-up follows");
         }
