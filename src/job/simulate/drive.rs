@@ -30,7 +30,10 @@ pub struct Report {
     /// Virtual ms.
     pub took: Ms,
     pub events: Vec<Event>,
+    /// Hosts that are through a phase.
     pub done: usize,
+    /// Phases that began.
+    pub phases: usize,
     pub questions: usize,
 }
 
@@ -84,7 +87,8 @@ pub fn run(scene: &Scene, rules: Rules) -> Report {
         outcome: drive.job.ended,
         sessions: drive.job.session,
         took: drive.now - START,
-        done: drive.job.hosts.iter().filter(|host| host.standing == Standing::Done).count(),
+        done: drive.job.hosts.iter().filter(|host| host.standing == Standing::Done || host.through > 0).count(),
+        phases: drive.job.phase + 1,
         events: drive.events,
         questions: drive.questions,
     }
