@@ -56,5 +56,6 @@ fn say(context: &Context, earlier: &Earlier, pending: &Pending) {
 
 fn behind_the_canary(earlier: &Earlier) -> bool {
     let plan = &earlier.file.plan;
-    plan.first.is_some_and(|first| first.then == Then::Ask) && approval::canary_is_through(plan, &earlier.job)
+    earlier.job.current(plan).first.is_some_and(|first| first.then == Then::Ask)
+        && approval::canary_is_through(plan, &earlier.job)
 }

@@ -136,7 +136,7 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
 fn asks_a_person(plan: &Plan) -> bool {
     let asks = |step: &Step| [step.on_failure, step.on_timeout].contains(&OnFailure::Ask);
     let approves = plan.steps.iter().any(|step| step.kind == StepKind::Approve || asks(step));
-    approves || plan.first.is_some_and(|first| first.then == Then::Ask)
+    approves || plan.phases.iter().any(|phase| phase.first.is_some_and(|first| first.then == Then::Ask))
 }
 
 /// The exit code of a run's end.

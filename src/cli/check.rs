@@ -128,8 +128,12 @@ pub fn run(cli: &Cli, options: &Options) -> anyhow::Result<Exit> {
 }
 
 fn summary(playbook: &Playbook) -> String {
-    let steps: Vec<&str> = playbook.steps.iter().map(|step| step.name.as_str()).collect();
-    format!("`{}` ({})", playbook.name, steps.join(", "))
+    let part = |(name, part): (Option<&str>, &Playbook)| {
+        let steps: Vec<&str> = part.steps.iter().map(|step| step.name.as_str()).collect();
+        name.map(|name| format!("{name}: ")).unwrap_or_default() + &steps.join(", ")
+    };
+    let parts: Vec<String> = playbook.parts().into_iter().map(part).collect();
+    format!("`{}` ({})", playbook.name, parts.join("; "))
 }
 
 /// Every finding of every file, as one array.

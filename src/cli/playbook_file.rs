@@ -83,7 +83,12 @@ pub fn names_of_hosts(playbook_file: &Path, playbook_text: &str, playbook: &mut 
             }
         };
     match playbook::read_hosts(named, &text) {
-        Ok(hosts) => playbook.cluster.hosts = hosts,
+        Ok(hosts) => {
+            for phase in &mut playbook.phases {
+                phase.book.cluster.hosts.clone_from(&hosts);
+            }
+            playbook.cluster.hosts = hosts;
+        }
         Err(findings) => return Err(Refused { name: path.display().to_string(), text, findings }),
     }
     let findings = playbook::judge_hosts_file(playbook);

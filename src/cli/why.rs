@@ -13,6 +13,7 @@ use crate::job::rules::{Frame, Rules};
 use crate::job::waiting;
 use crate::plan::conflict::Conflicts;
 use crate::plan::model::{PlanFile, TargetIx};
+use crate::playbook::model::Strategy;
 use clap::Args;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -59,18 +60,22 @@ fn of_plan(path: &Path, host: &str) -> anyhow::Result<String> {
 }
 
 fn wave(file: &PlanFile, target: TargetIx) -> String {
-    let place = file.estimate.waves.iter().enumerate().find_map(|(number, wave)| {
+    let places = file.estimate.waves.iter().enumerate().filter_map(|(number, wave)| {
         let host = wave.hosts.iter().find(|host| host.target == target)?;
-        Some((number + 1, host))
+        Some((number + 1, wave.phase, host))
     });
     let address = file.plan.nodes[file.plan.hosts[target].node].address;
-    match place {
-        Some((number, host)) => {
-            let why = host.because.as_deref().unwrap_or("nothing keeps it from being among the first");
-            format!("{address} comes in wave {number} of {}: {why}\n", file.estimate.waves.len())
-        }
-        None => format!("{address} stands in no wave\n"),
+    let mut text = String::new();
+    for (number, phase, host) in places {
+        let why = host.because.as_deref().unwrap_or("nothing keeps it from being among the first");
+        let name = file.plan.phases.get(phase).and_then(|phase| phase.name.as_ref());
+        let of = name.map(|name| format!(" (phase {}: {name})", phase + 1)).unwrap_or_default();
+        let _ = writeln!(text, "{address} comes in wave {number} of {}{of}: {why}", file.estimate.waves.len());
     }
+    if text.is_empty() {
+        return format!("{address} stands in no wave\n");
+    }
+    text
 }
 
 /// With whom it may never be out, and why.
@@ -80,7 +85,7 @@ fn neighbours(file: &PlanFile, target: TargetIx) -> String {
     let others = conflicts.neighbours(node);
     let mut text = format!("it shares data with {} nodes:\n", others.len());
     for other in others {
-        let _ = writeln!(text, "  {}", conflicts.why(node, *other));
+        let _ = writeln!(text, "  {}", conflicts.why(Strategy::Topology, node, *other));
     }
     text
 }
@@ -97,7 +102,7 @@ fn of_run(earlier: &Earlier, named: &str) -> anyhow::Result<String> {
         }
         Standing::Waiting => format!("{} was not begun: nobody works on this run now\n", named),
         Standing::Working(work) => {
-            let name = plan.steps.get(work.step).map_or("the end of its chain", |step| step.name.as_str());
+            let name = earlier.job.step(plan, work.step).map_or("the end of its chain", |step| step.name.as_str());
             let now = if earlier.row.alive() { "is in work" } else { "was left" };
             format!("{} {now} at {name}\n", named)
         }

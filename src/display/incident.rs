@@ -40,10 +40,17 @@ fn run_sentence(plan: &Plan, event: &RunEvent) -> String {
         }
         RunEvent::Warned { because } => format!("warning: {because}"),
         RunEvent::Checked => "the start checks hold".into(),
+        RunEvent::Phase { phase } => format!("{} begins", phase_name(plan, *phase)),
         RunEvent::Refused { because } => format!("refused, the start checks do not hold: {because}"),
         RunEvent::Stopping { why } => format!("stopping: {}", stop_words(why)),
         RunEvent::Ended { outcome } => format!("ended: {}", outcome_words(*outcome)),
     }
+}
+
+/// `phase 2 of 3 (restart)`
+pub(super) fn phase_name(plan: &Plan, phase: usize) -> String {
+    let name = plan.phases.get(phase).and_then(|phase| phase.name.as_deref()).unwrap_or("unnamed");
+    format!("phase {} of {} ({name})", phase + 1, plan.phases.len())
 }
 
 fn approval_words(plan: &Plan, what: Approval) -> String {

@@ -1,6 +1,6 @@
 //! The end of a run: a table of hosts, what is left out of service with the way back, and what to type next.
 
-use super::incident::{address, outcome_words, step_name, stop_words, undo_words};
+use super::incident::{address, outcome_words, phase_name, step_name, stop_words, undo_words};
 use super::time::{duration, stamp};
 use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, Stop, What};
 use crate::job::model::{HostState, Job, SetupState, Stage, Standing, Undo, UndoState};
@@ -50,6 +50,9 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
     let mut text = table(plan, job, &told, about).trim_fmt();
     text.push('\n');
     text += &counts(job, events, about);
+    if plan.phases.len() > 1 {
+        text += &format!("at {}\n", phase_name(plan, job.phase));
+    }
     text += &long_away(plan, &told, events.last().map_or(0, |event| event.at));
     for (host, told) in told.iter().enumerate() {
         told.warnings.iter().for_each(|warning| text += &format!("{}: warning: {warning}\n", address(plan, host)));
@@ -185,6 +188,7 @@ fn table(plan: &Plan, job: &Job, told: &[Told], about: &About) -> Table {
 
 fn result(state: &HostState, about: &About) -> &'static str {
     match &state.standing {
+        Standing::Waiting if state.through > 0 => "through an earlier phase",
         Standing::Waiting => "not begun",
         Standing::Working(work) if matches!(work.stage, Stage::Doubt { .. } | Stage::Probed { .. }) => "in doubt",
         Standing::Working(work) if matches!(work.stage, Stage::Asked { .. }) && about.alive => "asked about",

@@ -339,7 +339,11 @@ impl<'a> Engine<'a> {
 fn held(frame: &Frame) -> BTreeSet<NodeIx> {
     let mut nodes: BTreeSet<NodeIx> = frame.plan.hosts.iter().map(|target| target.node).collect();
     if frame.disruptive {
-        let kept = |node: &NodeIx| nodes.iter().any(|target| frame.conflicts.exclude_each_other(*target, *node));
+        let exclude = |a: NodeIx, b: NodeIx| {
+            let mut phases = frame.plan.phases.iter();
+            phases.any(|phase| frame.conflicts.exclude_each_other(phase.strategy, a, b))
+        };
+        let kept = |node: &NodeIx| nodes.iter().any(|target| exclude(*target, *node));
         let kept: Vec<NodeIx> = (0..frame.plan.nodes.len()).filter(kept).collect();
         nodes.extend(kept);
     }

@@ -24,14 +24,14 @@ pub(super) fn host(desk: &mut Desk, host: TargetIx) {
     let job = desk.job;
     match &job.hosts[host].standing {
         Standing::Settling { since } => {
-            let end = since + desk.frame.plan.grace_ms;
+            let end = since + desk.frame.phase(job).grace_ms;
             if desk.now >= end { desk.host(host, HostEvent::Done) } else { desk.decision.wake(end) }
         }
-        Standing::Working(work) if work.step >= desk.frame.plan.steps.len() => {
+        Standing::Working(work) if work.step >= desk.frame.phase(job).to => {
             if undo::go_on(desk, host) {
                 return;
             }
-            let settle = desk.frame.plan.grace_ms > 0 && !desk.frame.calm;
+            let settle = desk.frame.phase(job).grace_ms > 0 && !desk.frame.calm;
             desk.host(host, if settle { HostEvent::Settling } else { HostEvent::Done });
         }
         Standing::Working(work) => At { host, work }.go_on(desk),
@@ -105,7 +105,7 @@ impl At<'_> {
         let why = if !open::shape_known(desk) {
             "ring and replication are read anew".into()
         } else if let Some(other) = self.conflict(desk) {
-            desk.frame.conflicts.why(node, other)
+            desk.frame.why(desk.job, node, other)
         } else {
             match takeout::judge(desk.frame, desk.job, desk.view, node, desk.now) {
                 Takeout::Ready(baseline, _) => return self.started(desk, attempt, Some(baseline)),
@@ -138,7 +138,7 @@ impl At<'_> {
             *other != self.host && (state.disrupted || state.unproved || *other < self.host)
         };
         let mut out = desk.job.out_targets().filter(held).map(|other| plan.hosts[other].node);
-        out.find(|other| desk.frame.conflicts.exclude_each_other(node, *other))
+        out.find(|other| desk.frame.exclude_each_other(desk.job, node, *other))
     }
 
     fn started(&self, desk: &mut Desk, attempt: u32, baseline: Option<Baseline>) {

@@ -1,7 +1,7 @@
 //! One transition table guards the live run and the recovery: `apply` is the only way a `Job` changes.
 
 use super::event::{Approval, Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
-use super::model::{Expect, HostState, Job, SetupState, Stage, Standing, Work};
+use super::model::{Expect, HostState, Job, SetupState, Stage, Standing, UndoState, Work};
 use super::undo;
 use crate::plan::model::Plan;
 use crate::playbook::model::{StepKind, TakesDown};
@@ -24,7 +24,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
         return Err(illegal("the run has ended".into()));
     }
     match &event.what {
-        What::Run(run) => apply_run(job, run, event.at).map_err(illegal),
+        What::Run(run) => apply_run(plan, job, run, event.at).map_err(illegal),
         What::Setup { index, event: setup } => {
             let Some(state) = job.setup.get_mut(*index) else {
                 return Err(illegal("there is no such setup step".into()));
@@ -33,7 +33,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
         }
         What::Host { host, event: what } => {
             let Some(state) = job.hosts.get(*host) else { return Err(illegal("there is no such host".into())) };
-            let next = apply_host(state, what, event.at).map_err(illegal)?;
+            let next = apply_host(state, what, job.current(plan).from, event.at).map_err(illegal)?;
             if next.in_work() != state.in_work() || next.ended() != state.ended() || next.out() != state.out() {
                 job.progress_at = event.at;
             }
@@ -50,7 +50,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
                 return Err(illegal("there is no such step".into()));
             }
             if matches!(what, StepEvent::UndoStarted { .. } | StepEvent::UndoEnded { .. }) {
-                let next = undo::apply(state, *step, what, plan.steps.len(), event.at).map_err(illegal)?;
+                let next = undo::apply(state, *step, what, job.current(plan).to, event.at).map_err(illegal)?;
                 if next.out() != state.out() {
                     job.progress_at = event.at;
                 }
@@ -68,7 +68,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
     }
 }
 
-fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
+fn apply_run(plan: &Plan, job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
     match event {
         RunEvent::Started { session, plan, attended, .. } => {
             if *session != job.session + 1 {
@@ -78,11 +78,12 @@ fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
             job.setup.fill(SetupState::Pending);
             job.plan.clone_from(plan);
             job.attended = *attended;
-            (job.session, job.session_at, job.progress_at) = (*session, at, at);
+            (job.session, job.session_at, job.progress_at, job.began_at) = (*session, at, at, at);
             (job.checked, job.stopping, job.ended, job.opened) = (false, None, None, 0);
         }
         RunEvent::Warned { .. } => {}
         RunEvent::Checked => job.checked = true,
+        RunEvent::Phase { phase } => next_phase(plan, job, *phase, at)?,
         RunEvent::Approved { what, by, .. } => {
             job.approved.insert(*what, by.clone());
             job.first_over |= *what == Approval::Others;
@@ -105,6 +106,27 @@ fn apply_run(job: &mut Job, event: &RunEvent, at: Ms) -> Result<(), String> {
     Ok(())
 }
 
+/// Hosts begin anew in the next phase; one that the operator passed over stays so.
+fn next_phase(plan: &Plan, job: &mut Job, phase: usize, at: Ms) -> Result<(), String> {
+    if phase != job.phase + 1 || phase >= plan.phases.len() || !job.through(plan) {
+        return Err(format!("phase {} goes on", job.phase));
+    }
+    job.phase = phase;
+    for target in &plan.phases[phase].hosts {
+        if !job.hosts[*target].settled {
+            let through = job.hosts[*target].through + usize::from(job.hosts[*target].ended());
+            // (what could not be taken back stays named)
+            let mut undos = std::mem::take(&mut job.hosts[*target].undos);
+            undos.retain(|_, undo| matches!(undo.state, UndoState::Failed { .. }));
+            job.hosts[*target] = HostState { through, undos, ..HostState::default() };
+        }
+    }
+    (job.checked, job.first_over) = (false, false);
+    job.approved.remove(&Approval::Others);
+    (job.began_at, job.progress_at) = (at, at);
+    Ok(())
+}
+
 fn apply_setup(state: &mut SetupState, event: &SetupEvent, at: Ms) -> Result<(), String> {
     let next = match (&*state, event) {
         (SetupState::Pending, SetupEvent::Started) => SetupState::Running { since: at },
@@ -121,11 +143,12 @@ fn apply_setup(state: &mut SetupState, event: &SetupEvent, at: Ms) -> Result<(),
     Ok(())
 }
 
-fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState, String> {
+/// `from`: the first step of the phase that goes on.
+fn apply_host(state: &HostState, event: &HostEvent, from: usize, at: Ms) -> Result<HostState, String> {
     let mut next = state.clone();
     match (&state.standing, event) {
         (Standing::Waiting, HostEvent::Opened) => {
-            next.standing = ready(0, 1, at);
+            next.standing = ready(from, 1, at);
             next.opened_at = Some(at);
         }
         (Standing::Working(_), HostEvent::Baseline(baseline)) if state.baseline.is_none() => {
@@ -142,7 +165,10 @@ fn apply_host(state: &HostState, event: &HostEvent, at: Ms) -> Result<HostState,
             (next.standing, next.ended_at) = (Standing::Done, Some(at));
             next.already = Some(because.clone());
         }
-        (Standing::Working(_), HostEvent::PutBack { .. }) if !state.disrupted => next = HostState::default(),
+        (Standing::Working(_), HostEvent::PutBack { .. }) if !state.disrupted => {
+            let undos = state.undos.clone();
+            next = HostState { through: state.through, undos, ..HostState::default() };
+        }
         (Standing::Working(_), HostEvent::Failed { step, because }) => {
             next.standing = Standing::Failed { step: *step, because: because.clone() };
             (next.ended_at, next.unproved) = (Some(at), true);

@@ -25,13 +25,13 @@ pub struct Pending {
 /// Everything that waits for a person, in the order of the plan.
 pub fn pending(plan: &Plan, job: &Job) -> Vec<Pending> {
     let mut all: Vec<Pending> = Vec::new();
-    if canary_is_through(plan, job) && plan.first.is_some_and(|first| first.then == Then::Ask) {
+    if canary_is_through(plan, job) && job.current(plan).first.is_some_and(|first| first.then == Then::Ask) {
         let question = canary_question(plan, job);
         let deadline = job.progress_at + PATIENCE_MS;
         all.push(Pending { what: Approval::Others, host: None, question, deadline });
     }
     for (host, state) in job.hosts.iter().enumerate() {
-        let Some((work, step)) = state.working().and_then(|work| Some((work, plan.steps.get(work.step)?))) else {
+        let Some((work, step)) = state.working().and_then(|work| Some((work, job.step(plan, work.step)?))) else {
             continue;
         };
         if step.kind != StepKind::Approve || !matches!(work.stage, Stage::Running { .. }) {
@@ -49,20 +49,19 @@ pub fn pending(plan: &Plan, job: &Job) -> Vec<Pending> {
 
 /// The canary's hosts have been opened, none is in work any more, and nobody has let the others follow.
 pub fn canary_is_through(plan: &Plan, job: &Job) -> bool {
-    let waits = |host: &HostState| host.standing == Standing::Waiting;
-    holds_the_others(plan, job) && !job.hosts.iter().any(HostState::busy) && job.hosts.iter().any(waits)
+    holds_the_others(plan, job) && !job.hosts.iter().any(HostState::busy) && job.waits(plan)
 }
 
 fn canary_question(plan: &Plan, job: &Job) -> String {
-    let begun = job.hosts.iter().filter(|host| host.opened_at.is_some() && host.already.is_none());
+    let begun = job.here(plan).filter(|host| host.opened_at.is_some() && host.already.is_none());
     let done = begun.clone().filter(|host| host.standing == Standing::Done && !host.unproved).count();
-    let left = plan.hosts.len() - job.hosts.iter().filter(|host| host.ended()).count();
+    let left = job.here(plan).filter(|host| !host.ended()).count();
     format!("the canary is through, {done} of {} done; shall the other {left} follow?", begun.count())
 }
 
 /// May no further host open because the canary is not over?
 pub fn holds_the_others(plan: &Plan, job: &Job) -> bool {
-    plan.first.is_some_and(|first| !job.first_over && job.begun() >= first.hosts)
+    job.current(plan).first.is_some_and(|first| !job.first_over && job.begun(plan) >= first.hosts)
 }
 
 /// The events of an approval; `host`: only what waits for this host.
@@ -79,7 +78,7 @@ pub fn approve(plan: &Plan, job: &Job, host: Option<TargetIx>, by: &str) -> Vec<
 /// The canary is through: the others follow at once, after a word, or with the next `resume`.
 pub(super) fn others(desk: &mut Desk) {
     let (plan, job) = (desk.frame.plan, desk.job);
-    let Some(first) = plan.first.filter(|_| canary_is_through(plan, job)) else { return };
+    let Some(first) = desk.job.current(plan).first.filter(|_| canary_is_through(plan, job)) else { return };
     if desk.frame.calm {
         let (what, by) = (Approval::Others, String::new());
         return desk.run(RunEvent::Approved { what, by, plan: job.plan.clone() });
@@ -113,8 +112,8 @@ pub(super) fn wait(desk: &mut Desk, host: TargetIx, work: &Work) {
     }
     let because = if late { "nobody approved in time" } else { "the run stops, and nobody has approved" };
     let plan = desk.frame.plan;
-    let untouched =
-        (0..step).all(|before| plan.steps[before].kind == StepKind::Until || conditions::never(plan, host, before));
+    let untouched = (desk.frame.phase(desk.job).from..step)
+        .all(|before| plan.steps[before].kind == StepKind::Until || conditions::never(plan, host, before));
     if untouched && !disrupted {
         desk.host(host, HostEvent::PutBack { because: because.into() });
     } else {

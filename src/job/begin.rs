@@ -9,7 +9,7 @@ use super::heard::Heard;
 use super::measure;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
-use crate::plan::model::NodeIx;
+use crate::plan::model::{NodeIx, Phase};
 use crate::playbook::model::{Check, Waivable};
 use crate::topology::nodetool::{GossipView, StatusView};
 use std::cell::RefCell;
@@ -28,11 +28,12 @@ pub(super) fn check(desk: &mut Desk) {
     let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, desk.frame.plan.poll_ms);
     let start = Start {
         frame: desk.frame,
+        phase: desk.frame.phase(desk.job),
         out: desk.job.out_nodes(desk.frame.plan),
         observers: observers(desk.frame, desk.job, desk.view, NOBODY, desk.now),
         warnings: RefCell::default(),
     };
-    let why = match start.run(&mut evidence, desk.job.session_at) {
+    let why = match start.run(&mut evidence, desk.job.began_at) {
         Ok(true) => {
             for because in start.warnings.take() {
                 desk.run(RunEvent::Warned { because });
@@ -45,7 +46,7 @@ pub(super) fn check(desk: &mut Desk) {
             why
         }
     };
-    let end = desk.job.session_at + DEADLINE_MS;
+    let end = desk.job.began_at + DEADLINE_MS;
     if desk.now >= end {
         desk.run(RunEvent::Refused { because: why });
         return desk.run(RunEvent::Ended { outcome: Outcome::Refused });
@@ -59,8 +60,9 @@ pub(super) fn check(desk: &mut Desk) {
 pub fn why_not(frame: &Frame, job: &super::model::Job, view: &super::heard::View, now: Ms) -> Option<String> {
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     let observers = observers(frame, job, view, NOBODY, now);
-    let start = Start { frame, out: job.out_nodes(frame.plan), observers, warnings: RefCell::default() };
-    match start.run(&mut evidence, job.session_at) {
+    let phase = frame.phase(job);
+    let start = Start { frame, phase, out: job.out_nodes(frame.plan), observers, warnings: RefCell::default() };
+    match start.run(&mut evidence, job.began_at) {
         Ok(true) => None,
         Ok(false) => {
             let open: BTreeSet<NodeIx> = evidence.needs.iter().map(|need| need.asked.0).collect();
@@ -72,6 +74,7 @@ pub fn why_not(frame: &Frame, job: &super::model::Job, view: &super::heard::View
 
 struct Start<'a> {
     frame: &'a Frame<'a>,
+    phase: &'a Phase,
     out: BTreeSet<NodeIx>,
     observers: Vec<NodeIx>,
     /// What does not hold, with severity `warn`.
@@ -84,7 +87,7 @@ impl Start<'_> {
             return Err("no observer is left to ask".into());
         }
         let mut complete = true;
-        if self.frame.disruptive {
+        if self.phase.disruptive(self.frame.plan) {
             // slow answers first: what is about liveness must not grow stale behind them
             complete &= self.reach(evidence, since)?;
             complete &= self.schema(evidence, since)?;
@@ -97,7 +100,7 @@ impl Start<'_> {
         complete &= self.streams(evidence, since)?;
         complete &= self.releases(evidence, since)?;
         let nodes = self.wanted().collect();
-        match measure::judge(self.frame, evidence, &self.frame.plan.demands_start, None, &nodes)? {
+        match measure::judge(self.frame, evidence, &self.phase.demands_start, None, &nodes)? {
             Some(warnings) => self.warnings.replace(warnings),
             None => return Ok(false),
         };
@@ -185,7 +188,7 @@ impl Start<'_> {
 
     /// `no-streaming`: of the whole cluster, for a stream between two nodes is on no third one's screen.
     fn streams(&self, evidence: &mut Evidence, since: Ms) -> Result<bool, String> {
-        if !self.frame.plan.checks_start.contains(&Check::NoStreaming) {
+        if !self.phase.checks_start.contains(&Check::NoStreaming) {
             return Ok(true);
         }
         let mut complete = true;
@@ -207,7 +210,7 @@ impl Start<'_> {
     }
 
     fn releases(&self, evidence: &mut Evidence, since: Ms) -> Result<bool, String> {
-        if !self.frame.plan.checks_start.contains(&Check::SameRelease) {
+        if !self.phase.checks_start.contains(&Check::SameRelease) {
             return Ok(true);
         }
         let mut complete = true;
@@ -227,11 +230,11 @@ impl Start<'_> {
 
     /// Checks that the playbook adds under `checks: start`.
     fn added(&self, evidence: &mut Evidence, since: Ms, views: &[(NodeIx, &StatusView)]) -> Result<bool, String> {
-        let asked = |check| self.frame.plan.checks_start.contains(&check);
+        let asked = |check| self.phase.checks_start.contains(&check);
         let (transport, own) = (asked(Check::NativeTransport), asked(Check::OwnViewComplete));
         let mut complete = true;
-        for target in &self.frame.plan.hosts {
-            let node = target.node;
+        for target in &self.phase.hosts {
+            let node = self.frame.plan.hosts[*target].node;
             if self.out.contains(&node) {
                 continue;
             }

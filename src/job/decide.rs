@@ -9,7 +9,7 @@ use super::model::{Job, SetupState, Stage, Standing};
 use super::rules::Frame;
 use super::view::{Action, Task};
 use super::{advance, approval, begin, open, undo};
-use crate::plan::model::TargetIx;
+use crate::plan::model::{Plan, TargetIx};
 
 /// Events first: they are durable before any action is performed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -172,7 +172,7 @@ impl Desk<'_> {
 
     /// A host that had failed may be back: while somebody waits, its gate is asked now and then.
     fn recover(&mut self) {
-        if !self.job.hosts.iter().any(|host| host.standing == Standing::Waiting) {
+        if !self.job.waits(self.frame.plan) {
             return;
         }
         for target in 0..self.job.hosts.len() {
@@ -221,7 +221,7 @@ impl Desk<'_> {
             }
         }
         // what has ended is taken back, as setup is; a host that was left in its chain goes on with `resume`
-        for host in (0..self.job.hosts.len()).filter(|host| undo::is_due(self.frame, &self.job.hosts[*host])) {
+        for host in (0..self.job.hosts.len()).filter(|host| undo::is_due(self.frame, self.job, *host)) {
             running |= undo::go_on(self, host);
         }
         if !running {
@@ -232,11 +232,11 @@ impl Desk<'_> {
     fn finish(&mut self) {
         let busy = self.job.hosts.iter().any(|host| host.busy())
             || self.job.setup.iter().any(|state| matches!(state, SetupState::Running { .. }));
-        let waiting = self.job.hosts.iter().any(|host| host.standing == Standing::Waiting);
+        let waiting = self.job.waits(self.frame.plan);
         if busy || (waiting && self.job.stopping.is_none()) {
             return;
         }
-        self.undo_then_end(outcome(self.job));
+        self.undo_then_end(outcome(self.frame.plan, self.job));
     }
 
     /// Undoes, in reverse order and one after the other, exactly what this session's setup did.
@@ -259,7 +259,7 @@ impl Desk<'_> {
 }
 
 /// In doubt before failed before stale before stopped.
-pub fn outcome(job: &Job) -> Outcome {
+pub fn outcome(plan: &Plan, job: &Job) -> Outcome {
     let lost = |standing: &Standing| matches!(standing, Standing::Lost { .. } | Standing::Working(_));
     let failed = job.hosts.iter().any(|host| host.counts_as_failure());
     let any = |test: &dyn Fn(&super::model::HostState) -> bool| job.hosts.iter().any(test);
@@ -276,7 +276,7 @@ pub fn outcome(job: &Job) -> Outcome {
         Outcome::Failed
     } else if matches!(job.stopping, Some(Stop::Drift { .. })) {
         Outcome::Stale
-    } else if any(&|host| host.standing == Standing::Waiting) {
+    } else if job.waits(plan) || job.more_phases(plan) {
         Outcome::Stopped
     } else {
         Outcome::Succeeded

@@ -67,6 +67,8 @@ pub enum RunEvent {
     Warned { because: String },
     /// The start checks held.
     Checked,
+    /// Every host is through the phase before; this one of `Plan::phases` begins.
+    Phase { phase: usize },
     /// The start checks did not hold by their deadline; nothing was started.
     Refused { because: String },
     /// No further host opens.

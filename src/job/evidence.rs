@@ -65,7 +65,7 @@ pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, 
     let out = job.out_nodes(frame.plan);
     let usual = frame.observers.iter().copied().filter(|node| *node != subject && !view.silent(*node, now));
     let chosen: Vec<NodeIx> = usual.clone().filter(|node| !out.contains(node)).take(OBSERVERS).collect();
-    if chosen.is_empty() && frame.plan.strategy == Strategy::All {
+    if chosen.is_empty() && frame.strategy(job) == Strategy::All {
         // an accepted outage: hosts in work may observe once they themselves serve again
         return usual.filter(|node| serves(view, *node)).take(OBSERVERS).collect();
     }

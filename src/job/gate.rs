@@ -50,7 +50,7 @@ pub fn terms(frame: &Frame, job: &Job, target: TargetIx) -> Option<Terms> {
     let host = &job.hosts[target];
     let plan = frame.plan;
     if let Some(work) = host.working() {
-        let step = plan.steps.get(work.step)?;
+        let step = job.step(plan, work.step)?;
         let waits = step.kind == crate::playbook::model::StepKind::WaitUp
             && matches!(work.stage, super::model::Stage::Running { .. });
         return waits.then_some(Terms {
@@ -194,7 +194,7 @@ impl Poll<'_> {
     }
 
     fn mode(&self, evidence: &mut Evidence) -> Part<()> {
-        let streams = self.frame.plan.checks_each_host.contains(&Check::NoStreaming);
+        let streams = self.frame.phase(self.job).checks_each_host.contains(&Check::NoStreaming);
         // once it was NORMAL in this gate, the open CQL port and gossip of each poll say as much
         let heard = match self.held > 0 && !streams {
             true => evidence.read_within(self.node, Question::Mode, self.started, Ms::MAX),
@@ -267,7 +267,7 @@ impl Poll<'_> {
         let Answer::Info(info) = &heard.answer else { return Err(unreadable(&heard.answer)) };
         let asked = heard.asked;
         let wanted = self.before().transport.unwrap_or(true)
-            || self.frame.plan.checks_each_host.contains(&Check::NativeTransport);
+            || self.frame.phase(self.job).checks_each_host.contains(&Check::NativeTransport);
         if wanted && !info.native_transport && !self.waives_transport() {
             return Err("its native transport (CQL) is not open yet".into());
         }
@@ -319,7 +319,7 @@ impl Poll<'_> {
                 None => return Err(format!("{} does not show it", self.frame.address(*observer))),
             }
         }
-        if self.frame.plan.checks_each_host.contains(&Check::AllUp) {
+        if self.frame.phase(self.job).checks_each_host.contains(&Check::AllUp) {
             self.all_up(views)?;
         }
         Ok(match observers.len() {
@@ -360,7 +360,7 @@ impl Poll<'_> {
             if let Some(why) = schema_disagreement(self.frame, gossip, &live).filter(|_| !waived) {
                 return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
             }
-            if self.frame.plan.checks_each_host.contains(&Check::SameRelease) {
+            if self.frame.phase(self.job).checks_each_host.contains(&Check::SameRelease) {
                 same_release(self.frame, *by, gossip, &live)?;
             }
         }
@@ -393,7 +393,7 @@ impl Poll<'_> {
         let age = asked.saturating_sub(self.expect.since.unwrap_or(asked)) / 1000;
         // or than before it was taken out: a process never grows younger
         let young = info.uptime_s < age || before.uptime_s.is_some_and(|before| info.uptime_s < before);
-        let required = self.frame.plan.checks_each_host.contains(&Check::Restarted);
+        let required = self.frame.phase(self.job).checks_each_host.contains(&Check::Restarted);
         if self.expect.reboot || rebooted {
             return match newer {
                 true => Ok("another boot id, generation newer".into()),

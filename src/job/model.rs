@@ -1,7 +1,7 @@
 //! `Job`: the fold of the journal. Nothing here was heard from the cluster; that is `View`.
 
 use super::event::{Approval, Baseline, End, Ms, Outcome, Stop};
-use crate::plan::model::{NodeIx, Plan, TargetIx};
+use crate::plan::model::{NodeIx, Phase, Plan, Step, TargetIx};
 use crate::playbook::model::TakesDown;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,10 @@ pub struct Job {
     pub session_at: Ms,
     /// A person sits at the terminal of this session.
     pub attended: bool,
+    /// The phase that goes on, of `Plan::phases`.
+    pub phase: usize,
+    /// When this session or this phase began: the start checks count from here.
+    pub began_at: Ms,
     pub checked: bool,
     /// Hash of the plan, as the run was begun with it.
     pub plan: String,
@@ -75,6 +79,8 @@ pub struct HostState {
     pub undos: BTreeMap<usize, Undo>,
     /// Steps that were taken back are done again before it goes on.
     pub redo: Option<Redo>,
+    /// So many phases it is through.
+    pub through: usize,
 }
 
 /// The undo of a step that was started.
@@ -270,9 +276,48 @@ impl Job {
         of(Some(host)).or_else(|| of(None)).map(String::as_str)
     }
 
-    /// Hosts that were opened and not found done already, in this session or before.
-    pub fn begun(&self) -> u32 {
-        self.hosts.iter().filter(|host| host.opened_at.is_some() && host.already.is_none()).count() as u32
+    /// Hosts of this phase that were opened and not found done already, in this session or before.
+    pub fn begun(&self, plan: &Plan) -> u32 {
+        let begun = |host: &&HostState| host.opened_at.is_some() && host.already.is_none();
+        self.here(plan).filter(begun).count() as u32
+    }
+
+    /// The rules of the phase that goes on.
+    pub fn current<'p>(&self, plan: &'p Plan) -> &'p Phase {
+        &plan.phases[self.phase]
+    }
+
+    /// A step of the phase that goes on; None at its chain's end.
+    pub fn step<'p>(&self, plan: &'p Plan, step: usize) -> Option<&'p Step> {
+        let current = self.current(plan);
+        plan.steps.get(step).filter(|_| (current.from..current.to).contains(&step))
+    }
+
+    /// The hosts of this phase.
+    pub fn here<'j>(&'j self, plan: &'j Plan) -> impl Iterator<Item = &'j HostState> + Clone {
+        self.current(plan).hosts.iter().map(|target| &self.hosts[*target])
+    }
+
+    /// Hosts of this phase that wait for their turn, in order of preference.
+    pub fn waiting<'j>(&'j self, plan: &'j Plan) -> impl Iterator<Item = TargetIx> + 'j {
+        let waits = |target: &TargetIx| self.hosts[*target].standing == Standing::Waiting;
+        self.current(plan).hosts.iter().copied().filter(waits)
+    }
+
+    pub fn waits(&self, plan: &Plan) -> bool {
+        self.waiting(plan).next().is_some()
+    }
+
+    /// Has the plan phases behind this one?
+    pub fn more_phases(&self, plan: &Plan) -> bool {
+        self.phase + 1 < plan.phases.len()
+    }
+
+    /// Is every host of this phase through it, or settled by the operator? Then the next may begin.
+    pub fn through(&self, plan: &Plan) -> bool {
+        let over = |host: &HostState| host.settled || (host.standing == Standing::Done && !host.unproved);
+        let through = |host: &HostState| over(host) && !host.busy();
+        self.here(plan).all(through)
     }
 
     pub fn killed(&self) -> bool {

@@ -10,7 +10,7 @@ use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::Action;
 use super::{advance, approval, brake, conditions};
-use crate::plan::model::{NodeIx, TargetIx};
+use crate::plan::model::{NodeIx, Step, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
 
@@ -34,24 +34,24 @@ pub enum Hold {
 
 impl Hold {
     /// Why this node is held back, as a sentence.
-    pub fn words(&self, frame: &Frame, node: NodeIx) -> String {
+    pub fn words(&self, frame: &Frame, job: &Job, node: NodeIx) -> String {
         match self {
             Hold::Slots(limit) => format!("`max-hosts` {limit}: every slot is taken"),
             Hold::Datacenter(name) => format!("data centre {name} comes first"),
             Hold::Rack(name) => format!("rack {name} is finished before the next opens"),
-            Hold::Conflict(other) => frame.conflicts.why(node, *other),
+            Hold::Conflict(other) => frame.why(job, node, *other),
             Hold::First(1) => "the canary, one host, comes first".into(),
             Hold::First(hosts) => format!("the canary, {hosts} hosts, comes first"),
         }
     }
 
     /// What it waits for: follows "waits for".
-    pub fn awaited(&self, frame: &Frame, node: NodeIx) -> String {
+    pub fn awaited(&self, frame: &Frame, job: &Job, node: NodeIx) -> String {
         match self {
             Hold::Slots(limit) => format!("a free slot (`max-hosts` {limit})"),
             Hold::Datacenter(name) => format!("data centre {name}, which comes first"),
             Hold::Rack(name) => format!("the rest of rack {name}, which is finished before the next opens"),
-            Hold::Conflict(other) => format!("{}: {}", frame.address(*other), frame.conflicts.why(node, *other)),
+            Hold::Conflict(other) => format!("{}: {}", frame.address(*other), frame.why(job, node, *other)),
             Hold::First(_) => "an approval: `rollbook approve` lets the hosts behind the canary begin".into(),
         }
     }
@@ -62,9 +62,11 @@ pub(super) fn hosts(desk: &mut Desk) {
         return desk.run(RunEvent::Stopping { why });
     }
     let job = desk.job;
-    if job.failures() > desk.frame.plan.max_failures || !job.hosts.iter().any(|host| host.standing == Standing::Waiting)
-    {
+    if job.failures() > desk.frame.plan.max_failures {
         return;
+    }
+    if !job.waits(desk.frame.plan) {
+        return next_phase(desk);
     }
     if !shape_known(desk) {
         return give_up_blocked(desk, vec![]);
@@ -77,17 +79,14 @@ pub(super) fn hosts(desk: &mut Desk) {
     }
     let mut round = Round::new(desk.frame, job);
     let mut blocked = Vec::new();
-    for target in 0..job.hosts.len() {
-        if job.hosts[target].standing != Standing::Waiting {
-            continue;
-        }
+    for target in job.waiting(desk.frame.plan) {
         if round.full() {
             break;
         }
         if let Some(hold) = round.hold(target) {
             let foreign = round.held_by_the_unproved(&hold);
             if foreign {
-                blocked.push((target, hold.words(desk.frame, desk.frame.plan.hosts[target].node)));
+                blocked.push((target, hold.words(desk.frame, job, desk.frame.plan.hosts[target].node)));
                 round.blocked.insert(target);
             }
             continue;
@@ -115,16 +114,24 @@ pub(super) fn hosts(desk: &mut Desk) {
     give_up_blocked(desk, blocked);
 }
 
+/// The next phase begins when every host of this one is through it.
+fn next_phase(desk: &mut Desk) {
+    if desk.job.more_phases(desk.frame.plan) && desk.job.through(desk.frame.plan) {
+        desk.run(RunEvent::Phase { phase: desk.job.phase + 1 });
+    }
+}
+
 fn open(desk: &mut Desk, target: TargetIx, baseline: super::event::Baseline) {
     desk.host(target, HostEvent::Opened);
-    let Some(first) = desk.frame.plan.steps.first() else { return };
-    if !first.disruptive() || conditions::never(desk.frame.plan, target, 0) {
+    let step = desk.frame.phase(desk.job).from;
+    let disruptive = desk.job.step(desk.frame.plan, step).is_some_and(Step::disruptive);
+    if !disruptive || conditions::never(desk.frame.plan, target, step) {
         return;
     }
     desk.host(target, HostEvent::Baseline(baseline));
-    desk.step(target, 0, StepEvent::Started { attempt: 1 });
-    if advance::has_process(desk.frame, 0) {
-        desk.act(Action::Spawn(super::view::Task::Step { host: target, step: 0, attempt: 1 }));
+    desk.step(target, step, StepEvent::Started { attempt: 1 });
+    if advance::has_process(desk.frame, step) {
+        desk.act(Action::Spawn(super::view::Task::Step { host: target, step, attempt: 1 }));
     }
 }
 
@@ -140,13 +147,13 @@ fn must_stop(desk: &Desk) -> Option<Stop> {
     if !desk.view.drift.is_empty() {
         return Some(Stop::Drift { differences: desk.view.drift.clone() });
     }
-    let waiting = desk.job.hosts.iter().any(|host| host.standing == Standing::Waiting);
+    let waiting = desk.job.waits(plan) || desk.job.more_phases(plan);
     plan.stop_after.filter(|hosts| desk.job.opened >= *hosts && waiting).map(|hosts| Stop::After { hosts })
 }
 
 /// Ring and replication are read again when a schema version appears under which they were not read yet.
 pub(super) fn shape_known(desk: &mut Desk) -> bool {
-    if desk.frame.calm || !desk.frame.disruptive {
+    if desk.frame.calm || !desk.frame.takes_out(desk.job) {
         return true;
     }
     let witnesses = observers(desk.frame, desk.job, desk.view, NodeIx::MAX, desk.now);
@@ -176,8 +183,8 @@ fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, String)>) {
     let reasons: std::collections::BTreeMap<TargetIx, String> = blocked.into_iter().collect();
     // only those whose own obstacle is known, unless that is nobody: then the run would never end
     let known = !reasons.is_empty();
-    for target in 0..desk.job.hosts.len() {
-        if desk.job.hosts[target].standing != Standing::Waiting || (known && !reasons.contains_key(&target)) {
+    for target in desk.job.waiting(desk.frame.plan) {
+        if known && !reasons.contains_key(&target) {
             continue;
         }
         let why = reasons.get(&target).map_or("no observer could say what the cluster is", String::as_str);
@@ -207,7 +214,7 @@ impl<'a> Round<'a> {
 
     /// Hosts begun, or about to be.
     fn begun(&self) -> u32 {
-        self.job.begun() + self.reserved.len() as u32
+        self.job.begun(self.frame.plan) + self.reserved.len() as u32
     }
 
     fn reserve(&mut self, target: TargetIx) {
@@ -216,18 +223,18 @@ impl<'a> Round<'a> {
 
     /// What the journal alone says against opening this host.
     pub fn hold(&self, target: TargetIx) -> Option<Hold> {
-        let plan = self.frame.plan;
+        let (plan, phase) = (self.frame.plan, self.frame.phase(self.job));
         let node = plan.hosts[target].node;
-        if let Some(first) = plan.first.filter(|first| !self.job.first_over && self.begun() >= first.hosts) {
+        if let Some(first) = phase.first.filter(|first| !self.job.first_over && self.begun() >= first.hosts) {
             return Some(Hold::First(first.hosts));
         }
         let taken = (self.job.out_targets().count() + self.reserved.len()) as u32;
         let conflict =
-            self.out.iter().chain(&self.reserved).find(|out| self.frame.conflicts.exclude_each_other(node, **out));
+            self.out.iter().chain(&self.reserved).find(|out| self.frame.exclude_each_other(self.job, node, **out));
         if let Some(other) = conflict {
             return Some(Hold::Conflict(*other));
         }
-        if let Some(limit) = plan.max_hosts.filter(|limit| taken >= *limit) {
+        if let Some(limit) = phase.max_hosts.filter(|limit| taken >= *limit) {
             return Some(Hold::Slots(limit));
         }
         self.datacenter_before(node).or_else(|| self.rack_before(node))
@@ -235,12 +242,12 @@ impl<'a> Round<'a> {
 
     /// The next data centre opens when the one before has no host in work, failed, lost or in doubt, nor waiting.
     fn datacenter_before(&self, node: NodeIx) -> Option<Hold> {
-        let plan = self.frame.plan;
-        if plan.datacenter_order == DatacenterOrder::Parallel {
+        let phase = self.frame.phase(self.job);
+        if phase.datacenter_order == DatacenterOrder::Parallel {
             return None;
         }
-        let mine = &plan.nodes[node].datacenter;
-        let before = plan.datacenters.iter().take_while(|datacenter| datacenter.name != *mine);
+        let mine = &self.frame.plan.nodes[node].datacenter;
+        let before = phase.datacenters.iter().take_while(|datacenter| datacenter.name != *mine);
         let busy = |name: &String| {
             self.of(|at| at.datacenter == *name).any(|target| {
                 let host = &self.job.hosts[target];
@@ -254,7 +261,7 @@ impl<'a> Round<'a> {
     /// Only hosts of the first rack that still has waiting hosts may open: a free slot may stay idle.
     fn rack_before(&self, node: NodeIx) -> Option<Hold> {
         let mine = &self.frame.plan.nodes[node];
-        let datacenter = self.frame.plan.datacenters.iter().find(|at| at.name == mine.datacenter)?;
+        let datacenter = self.frame.phase(self.job).datacenters.iter().find(|at| at.name == mine.datacenter)?;
         if !datacenter.rack_by_rack {
             return None;
         }
@@ -267,8 +274,9 @@ impl<'a> Round<'a> {
     }
 
     fn of(&self, test: impl Fn(&crate::plan::model::Node) -> bool) -> impl Iterator<Item = TargetIx> {
-        let hosts = self.frame.plan.hosts.iter().enumerate();
-        hosts.filter(move |(_, host)| test(&self.frame.plan.nodes[host.node])).map(|(target, _)| target)
+        let plan = self.frame.plan;
+        let hosts = self.frame.phase(self.job).hosts.iter().copied();
+        hosts.filter(move |target| test(&plan.nodes[plan.hosts[*target].node]))
     }
 
     /// Is it held back by a host that nobody works on any more?

@@ -3,9 +3,9 @@
 
 use super::apply::apply;
 use super::decide::{Decision, decide};
-use super::event::{Event, Ms, RunEvent, What};
+use super::event::{Event, HostEvent, Ms, RunEvent, What};
 use super::heard::View;
-use super::model::{Job, Standing};
+use super::model::Job;
 use super::observe::{facts, observe};
 use super::open::Round;
 use super::rules::Frame;
@@ -31,15 +31,19 @@ pub fn waves(plan: &Plan) -> Vec<Wave> {
         attended: false,
     }));
     while world.job.ended.is_none() {
+        let before = world.job.phase;
         let opened = world.settle();
         if opened.is_empty() {
             break;
+        }
+        if world.job.phase != before {
+            because.fill(None); // a phase begins anew
         }
         let host = |target: TargetIx| {
             let address = plan.nodes[plan.hosts[target].node].address;
             WaveHost { target, address, because: because[target].clone() }
         };
-        waves.push(Wave { hosts: opened.iter().map(|target| host(*target)).collect() });
+        waves.push(Wave { phase: world.job.phase, hosts: opened.iter().map(|target| host(*target)).collect() });
         world.reasons(&mut because);
         world.next_unit();
     }
@@ -67,13 +71,17 @@ impl Calm<'_> {
 
     /// Decides until nothing new comes; setup steps end at once. Returns the hosts that opened.
     fn settle(&mut self) -> Vec<TargetIx> {
-        let before: Vec<bool> = self.job.hosts.iter().map(|host| host.standing == Standing::Waiting).collect();
+        let mut opened = Vec::new();
         loop {
             let decision = decide(self.frame, &self.job, &self.view, self.now);
             if decision.is_empty() {
                 break;
             }
             let actions = decision.actions.clone();
+            opened.extend(decision.events.iter().filter_map(|event| match event.what {
+                What::Host { host, event: HostEvent::Opened } => Some(host),
+                _ => None,
+            }));
             self.take(decision);
             for action in actions {
                 if let Action::Spawn(task @ (Task::Setup { .. } | Task::Undo { .. })) = action {
@@ -81,8 +89,7 @@ impl Calm<'_> {
                 }
             }
         }
-        let opened = |target: &TargetIx| before[*target] && self.job.hosts[*target].standing != Standing::Waiting;
-        (0..before.len()).filter(opened).collect()
+        opened
     }
 
     fn end(&mut self, task: Task) {
@@ -138,13 +145,10 @@ impl Calm<'_> {
     /// Why those that still wait did not open in this unit.
     fn reasons(&self, because: &mut [Option<String>]) {
         let round = Round::new(self.frame, &self.job);
-        for (target, because) in because.iter_mut().enumerate() {
-            if self.job.hosts[target].standing != Standing::Waiting {
-                continue;
-            }
+        for target in self.job.waiting(self.frame.plan) {
             let node = self.frame.plan.hosts[target].node;
             if let Some(hold) = round.hold(target) {
-                *because = Some(hold.words(self.frame, node));
+                because[target] = Some(hold.words(self.frame, &self.job, node));
             }
         }
     }
@@ -179,7 +183,7 @@ mod tests {
     #[test]
     fn a_cap_binds() {
         let mut plan = samples::six_hosts();
-        plan.max_hosts = Some(1);
+        plan.phases[0].max_hosts = Some(1);
         assert_eq!(places(&plan), [[0], [1], [2], [3], [4], [5]]);
         assert_eq!(waves(&plan)[1].hosts[0].because.as_deref(), Some("`max-hosts` 1: every slot is taken"));
     }
@@ -187,8 +191,8 @@ mod tests {
     #[test]
     fn strategy_all_takes_everybody_at_once() {
         let mut plan = samples::six_hosts();
-        plan.strategy = crate::playbook::model::Strategy::All;
-        plan.datacenters[0].rack_by_rack = false;
+        plan.phases[0].strategy = crate::playbook::model::Strategy::All;
+        plan.phases[0].datacenters[0].rack_by_rack = false;
         assert_eq!(places(&plan), [vec![0, 1, 2, 3, 4, 5]]);
     }
 }

@@ -1,8 +1,10 @@
 //! The rules of safety as a value: the tests take one away and must see the proof fail.
 
+use super::model::Job;
 use super::view::Answer;
 use crate::plan::conflict::Conflicts;
-use crate::plan::model::{NodeIx, Plan, TargetIx};
+use crate::plan::model::{NodeIx, Phase, Plan, TargetIx};
+use crate::playbook::model::Strategy;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -51,7 +53,7 @@ pub struct Frame<'a> {
     by_address: BTreeMap<IpAddr, NodeIx>,
     /// Nodes in the order in which they are preferred as observers: one a rack and data centre in turn.
     pub observers: Vec<NodeIx>,
-    /// Does any step take a host away?
+    /// Does any step of any phase take a host away?
     pub disruptive: bool,
 }
 
@@ -71,6 +73,31 @@ impl<'a> Frame<'a> {
 
     pub fn calm(plan: &'a Plan) -> Self {
         Frame { calm: true, ..Frame::new(plan, Rules::default()) }
+    }
+
+    /// The rules of the phase that goes on.
+    pub fn phase(&self, job: &Job) -> &'a Phase {
+        job.current(self.plan)
+    }
+
+    /// The strategy of the phase that goes on.
+    pub fn strategy(&self, job: &Job) -> Strategy {
+        self.phase(job).strategy
+    }
+
+    /// Does any step of this phase take a host away?
+    pub fn takes_out(&self, job: &Job) -> bool {
+        self.phase(job).disruptive(self.plan)
+    }
+
+    /// May the two not be out together in this phase?
+    pub fn exclude_each_other(&self, job: &Job, a: NodeIx, b: NodeIx) -> bool {
+        self.conflicts.exclude_each_other(self.strategy(job), a, b)
+    }
+
+    /// Why they may not, as a sentence.
+    pub fn why(&self, job: &Job, a: NodeIx, b: NodeIx) -> String {
+        self.conflicts.why(self.strategy(job), a, b)
     }
 
     pub fn address(&self, node: NodeIx) -> IpAddr {

@@ -37,7 +37,7 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
         view,
         node,
         observers: observers(frame, job, view, node, now),
-        co_replicas: match frame.plan.strategy {
+        co_replicas: match frame.strategy(job) {
             // an accepted outage: nobody is protected
             Strategy::All => BTreeSet::new(),
             _ => protected(frame, view, node),
@@ -80,15 +80,16 @@ type Part<T> = Result<Option<T>, String>;
 impl<'a> Candidate<'a> {
     fn run(&self, evidence: &mut Evidence<'a>) -> Part<(Baseline, Vec<String>)> {
         let alone = self.frame.plan.nodes.len() == 1;
-        let outage = self.frame.plan.strategy == Strategy::All;
+        let outage = self.frame.strategy(self.job) == Strategy::All;
         if self.observers.is_empty() && !alone && !outage {
             return Err("no observer is left to ask".into());
         }
         // slow answers first: what is about liveness must not grow stale behind them
-        let reach = if self.frame.disruptive { self.reach(evidence)? } else { Some(()) };
-        let gossips = if self.frame.disruptive { self.gossips(evidence)? } else { Some(Vec::new()) };
+        let reach = if self.frame.takes_out(self.job) { self.reach(evidence)? } else { Some(()) };
+        let gossips = if self.frame.takes_out(self.job) { self.gossips(evidence)? } else { Some(Vec::new()) };
         let views = self.views(evidence)?;
-        let baseline = if self.frame.disruptive { self.baseline(evidence)? } else { Some(Baseline::default()) };
+        let baseline =
+            if self.frame.takes_out(self.job) { self.baseline(evidence)? } else { Some(Baseline::default()) };
         let (Some(()), Some(gossips), Some(views), Some(mut baseline)) = (reach, gossips, views, baseline) else {
             return Ok(None);
         };
@@ -101,7 +102,7 @@ impl<'a> Candidate<'a> {
         self.checks(&gossips, &views)?;
         let warnings = self.demands(evidence)?;
         let (Some(warnings), true) = (warnings, evidence.needs.is_empty()) else { return Ok(None) };
-        if self.frame.disruptive {
+        if self.frame.takes_out(self.job) {
             self.remember(&mut baseline, &gossips)?;
         }
         Ok(Some((baseline, warnings)))
@@ -111,7 +112,7 @@ impl<'a> Candidate<'a> {
     fn demands(&self, evidence: &mut Evidence<'a>) -> Part<Vec<String>> {
         let mut nodes: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
         nodes.extend(self.observers.iter().copied().chain([self.node]));
-        measure::judge(self.frame, evidence, &self.frame.plan.demands_each_host, Some(self.node), &nodes)
+        measure::judge(self.frame, evidence, &self.frame.phase(self.job).demands_each_host, Some(self.node), &nodes)
     }
 
     /// Every observer and every co-replica is asked directly: none may name a co-replica that is not counted as out.
@@ -120,7 +121,7 @@ impl<'a> Candidate<'a> {
             return Ok(Some(()));
         }
         let mut asked: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
-        if self.frame.plan.strategy != Strategy::All {
+        if self.frame.strategy(self.job) != Strategy::All {
             asked.extend(&self.observers);
         }
         let oldest = self.reach_age(&asked);
@@ -236,7 +237,7 @@ impl<'a> Candidate<'a> {
             let nodes = (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node));
             nodes.filter(|node| shows_up(self.frame, view, *node)).collect()
         };
-        if self.frame.plan.checks_each_host.contains(&Check::AllUp) {
+        if self.frame.phase(self.job).checks_each_host.contains(&Check::AllUp) {
             for (by, view) in views {
                 let live = live_at(view);
                 let missing =
@@ -253,7 +254,7 @@ impl<'a> Candidate<'a> {
             if let Some(why) = schema_disagreement(self.frame, gossip, &live).filter(|_| !waived) {
                 return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
             }
-            if self.frame.plan.checks_each_host.contains(&Check::SameRelease) {
+            if self.frame.phase(self.job).checks_each_host.contains(&Check::SameRelease) {
                 same_release(self.frame, *by, gossip, &live)?;
             }
         }
@@ -272,13 +273,15 @@ impl<'a> Candidate<'a> {
             Answer::Mode(view) if !serving_mode(&view.mode) => {
                 return Err(format!("{} says `Mode: {}`", self.frame.address(self.node), view.mode));
             }
-            Answer::Mode(view) if view.streams && self.frame.plan.checks_each_host.contains(&Check::NoStreaming) => {
+            Answer::Mode(view)
+                if view.streams && self.frame.phase(self.job).checks_each_host.contains(&Check::NoStreaming) =>
+            {
                 return Err(format!("no-streaming: {} sends or receives streams", self.frame.address(self.node)));
             }
             Answer::Mode(_) => {}
             other => return Err(unreadable(other)),
         }
-        if self.frame.plan.checks_each_host.contains(&Check::NativeTransport) && !info.native_transport {
+        if self.frame.phase(self.job).checks_each_host.contains(&Check::NativeTransport) && !info.native_transport {
             return Err(format!("the native transport of {} is closed", self.frame.address(self.node)));
         }
         Ok(Some(Baseline {
@@ -308,7 +311,7 @@ impl<'a> Candidate<'a> {
     fn ask_liveness_again(&self, evidence: &mut Evidence) {
         for node in &self.observers {
             evidence.again(*node, Question::Status);
-            if self.frame.disruptive {
+            if self.frame.takes_out(self.job) {
                 evidence.again(*node, Question::Gossip);
             }
         }

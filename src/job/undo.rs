@@ -2,7 +2,7 @@
 
 use super::decide::Desk;
 use super::event::{End, Ms, Resolution, StepEvent};
-use super::model::{HostState, Redo, Stage, Standing, Undo, UndoState, Work};
+use super::model::{HostState, Job, Redo, Stage, Standing, Undo, UndoState, Work};
 use super::rules::Frame;
 use super::view::{Action, Task};
 use crate::plan::model::TargetIx;
@@ -33,8 +33,9 @@ pub(super) fn go_on(desk: &mut Desk, host: TargetIx) -> bool {
 }
 
 /// Has it ended, or is it through its chain?
-pub(super) fn is_due(frame: &Frame, state: &HostState) -> bool {
-    state.ended() || state.working().is_some_and(|work| work.step >= frame.plan.steps.len())
+pub(super) fn is_due(frame: &Frame, job: &Job, host: TargetIx) -> bool {
+    let state = &job.hosts[host];
+    state.ended() || state.working().is_some_and(|work| work.step >= frame.phase(job).to)
 }
 
 /// A step with an undo was started: from now on its undo is owed, whatever becomes of the step.
@@ -43,16 +44,10 @@ pub(super) fn owe(host: &mut HostState, step: usize, attempt: u32) {
     host.undos.insert(step, Undo { attempt, times, state: UndoState::Owed });
 }
 
-/// Takes in that an undo started or ended.
-pub(super) fn apply(
-    state: &HostState,
-    step: usize,
-    event: &StepEvent,
-    steps: usize,
-    at: Ms,
-) -> Result<HostState, String> {
+/// Takes in that an undo started or ended; `to`: the end of the chain of the phase that goes on.
+pub(super) fn apply(state: &HostState, step: usize, event: &StepEvent, to: usize, at: Ms) -> Result<HostState, String> {
     let mut next = state.clone();
-    let through = state.ended() || state.working().is_some_and(|work| work.step >= steps);
+    let through = state.ended() || state.working().is_some_and(|work| work.step >= to);
     let Some(undo) = next.undos.get_mut(&step) else { return Err("the step has nothing to undo".into()) };
     match (&undo.state, event) {
         (UndoState::Owed, StepEvent::UndoStarted { attempt }) if through && *attempt == undo.times + 1 => {

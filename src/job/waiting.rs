@@ -38,7 +38,7 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
             what: format!("the start checks: {what}"),
             asked: vec![],
             since: job.session_at,
-            deadline: Some(job.session_at + super::begin::DEADLINE_MS),
+            deadline: Some(job.began_at + super::begin::DEADLINE_MS),
             person: false,
         }];
     }
@@ -61,7 +61,7 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
     all.extend((0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host)));
     all.extend((0..job.hosts.len()).filter_map(|host| undoing(frame, job, host)));
     if job.stopping.is_none() && job.ended.is_none() {
-        let waits = (0..job.hosts.len()).filter(|host| job.hosts[*host].standing == Standing::Waiting);
+        let waits = job.waiting(frame.plan);
         all.extend(waits.take(most).map(|host| turn(frame, job, view, host, now)));
     }
     all
@@ -71,10 +71,15 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
 pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Waiting {
     let node = frame.plan.hosts[host].node;
     let mut asked = vec![];
+    if !job.current(frame.plan).hosts.contains(&host) {
+        let what = "a later phase of the plan: none that has begun works on it".into();
+        let since = job.progress_at;
+        return Waiting { host: Some(host), step: None, what, asked, since, deadline: None, person: false };
+    }
     let held = brake::why(frame.plan, view, now).map(|why| format!("this to change: {why}"));
     let what = match Round::new(frame, job).hold(host) {
         _ if held.is_some() => held.unwrap_or_default(),
-        Some(hold) => hold.awaited(frame, node),
+        Some(hold) => hold.awaited(frame, job, node),
         None => match takeout::judge(frame, job, view, node, now) {
             Takeout::Ready(..) => "nothing: it may open".into(),
             Takeout::Open(needs) => {
@@ -116,12 +121,12 @@ fn undoing(frame: &Frame, job: &Job, host: TargetIx) -> Option<Waiting> {
 fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Waiting> {
     let state = &job.hosts[host];
     if let Standing::Settling { since } = state.standing {
-        let deadline = Some(since + frame.plan.grace_ms);
+        let deadline = Some(since + frame.phase(job).grace_ms);
         let what = "the end of its grace".to_string();
         return Some(Waiting { host: Some(host), step: None, what, asked: vec![], since, deadline, person: false });
     }
     let work = state.working()?;
-    let step = frame.plan.steps.get(work.step)?;
+    let step = job.step(frame.plan, work.step)?;
     let what = match (&work.stage, gate::terms(frame, job, host)) {
         (Stage::Running { .. }, Some(terms)) => {
             let gate = gate::current(view, host, terms);

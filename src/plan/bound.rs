@@ -5,7 +5,7 @@
 //! any clique is a true bound.
 
 use super::conflict::Conflicts;
-use super::model::{NodeIx, Plan};
+use super::model::{NodeIx, Phase, Plan};
 use crate::playbook::model::{DatacenterOrder, Strategy};
 use std::collections::BTreeSet;
 
@@ -17,38 +17,52 @@ const BUDGET: u32 = 100_000;
 /// `stop_after` is not looked at: the estimate shows the whole plan, as a resumed run goes on.
 pub fn lower_bound(plan: &Plan) -> (u32, String) {
     let conflicts = Conflicts::of(plan);
-    let all: Vec<NodeIx> = plan.hosts.iter().map(|target| target.node).collect();
-    if plan.datacenter_order == DatacenterOrder::Parallel || plan.datacenters.len() < 2 {
-        return of(plan, &conflicts, &all);
+    if let [phase] = plan.phases.as_slice() {
+        return of_phase(plan, phase, &conflicts);
     }
     let mut sum = 0;
     let mut parts = Vec::new();
-    for dc in &plan.datacenters {
+    for phase in &plan.phases {
+        let (waves, reason) = of_phase(plan, phase, &conflicts);
+        sum += waves;
+        parts.push(format!("`{}` needs {waves} ({reason})", phase.name.as_deref().unwrap_or_default()));
+    }
+    (sum, format!("one phase after the other: {}", parts.join(", ")))
+}
+
+fn of_phase(plan: &Plan, phase: &Phase, conflicts: &Conflicts) -> (u32, String) {
+    let all: Vec<NodeIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
+    if phase.datacenter_order == DatacenterOrder::Parallel || phase.datacenters.len() < 2 {
+        return of(plan, phase, conflicts, &all);
+    }
+    let mut sum = 0;
+    let mut parts = Vec::new();
+    for dc in &phase.datacenters {
         let here: Vec<NodeIx> = all.iter().copied().filter(|node| plan.nodes[*node].datacenter == dc.name).collect();
-        let (waves, reason) = of(plan, &conflicts, &here);
+        let (waves, reason) = of(plan, phase, conflicts, &here);
         sum += waves;
         parts.push(format!("{} needs {waves} ({reason})", dc.name));
     }
     (sum, format!("one data centre after the other: {}", parts.join(", ")))
 }
 
-fn of(plan: &Plan, conflicts: &Conflicts, hosts: &[NodeIx]) -> (u32, String) {
-    let clique = largest_clique(conflicts, hosts);
+fn of(plan: &Plan, phase: &Phase, conflicts: &Conflicts, hosts: &[NodeIx]) -> (u32, String) {
+    let clique = largest_clique(conflicts, phase.strategy, hosts);
     let by_conflict = clique.len() as u32;
-    let by_limit = plan.max_hosts.map_or(1, |limit| (hosts.len() as u32).div_ceil(limit.max(1)));
+    let by_limit = phase.max_hosts.map_or(1, |limit| (hosts.len() as u32).div_ceil(limit.max(1)));
     if by_limit > by_conflict {
-        let limit = plan.max_hosts.unwrap_or(1);
+        let limit = phase.max_hosts.unwrap_or(1);
         return (by_limit, format!("{} hosts, at most {limit} at once", hosts.len()));
     }
     match by_conflict {
         0 => (0, "no host".into()),
         1 => (1, "no two of the hosts exclude each other".into()),
-        number => (number, format!("{} exclude each other{}", listed(plan, &clique), under(plan))),
+        number => (number, format!("{} exclude each other{}", listed(plan, &clique), under(plan, phase))),
     }
 }
 
-fn under(plan: &Plan) -> &'static str {
-    match plan.strategy {
+fn under(plan: &Plan, phase: &Phase) -> &'static str {
+    match phase.strategy {
         Strategy::One => ": one host of a data centre at a time",
         _ if plan.everybody_conflicts.is_some() => ": everybody conflicts with everybody",
         _ => "",
@@ -66,8 +80,8 @@ fn listed(plan: &Plan, hosts: &[NodeIx]) -> String {
 }
 
 /// A clique of hosts that exclude each other: the largest, unless the budget ends first. Sorted.
-fn largest_clique(conflicts: &Conflicts, hosts: &[NodeIx]) -> Vec<NodeIx> {
-    let exclude = |a: NodeIx| hosts.iter().copied().filter(move |b| conflicts.exclude_each_other(a, *b));
+fn largest_clique(conflicts: &Conflicts, strategy: Strategy, hosts: &[NodeIx]) -> Vec<NodeIx> {
+    let exclude = |a: NodeIx| hosts.iter().copied().filter(move |b| conflicts.exclude_each_other(strategy, a, *b));
     let graph: Vec<(NodeIx, BTreeSet<NodeIx>)> = hosts.iter().map(|host| (*host, exclude(*host).collect())).collect();
     let mut search = Search { graph: graph.into_iter().collect(), best: Vec::new(), budget: BUDGET };
     let mut order: Vec<NodeIx> = hosts.to_vec();

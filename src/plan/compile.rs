@@ -4,16 +4,17 @@
 
 mod down;
 mod nodes;
+mod phases;
 mod steps;
 mod until;
 
-use super::model::{Datacenter, Gate, Plan, PlannedKeyspace, Setup, Source, Target, VERSION};
+use super::model::{Gate, Plan, PlannedKeyspace, Setup, Source, VERSION};
 use super::protection::{self, Protection};
 use super::select::{self, Pick};
-use super::{order, warn};
+use super::warn;
 use crate::diagnostic::Diagnostic;
 use crate::playbook;
-use crate::playbook::model::{Check, Keyspaces, Playbook, Step, Strategy};
+use crate::playbook::model::{Keyspaces, Playbook, Step};
 use crate::playbook::template::{self, ClusterContext, Params};
 use crate::topology::model::{HostIx, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,31 +51,26 @@ pub fn compile(
     let mut errors = Vec::new();
     let mut keep = |result: Result<(), Vec<Diagnostic>>| errors.extend(result.err().into_iter().flatten());
     keep(keyspaces_exist(playbook, topology));
-    let chosen = select::hosts(playbook, topology, &options.only, &options.skip);
-    keep(chosen.as_ref().map(|_| ()).map_err(Clone::clone));
     let cluster = cluster_context(playbook, topology, params).map_err(|error| vec![error])?;
     let nodes = nodes::nodes(playbook, topology, &cluster, params);
     keep(nodes.as_ref().map(|_| ()).map_err(Clone::clone));
     let gates = gates(playbook, &cluster, params);
     keep(gates.as_ref().map(|_| ()).map_err(Clone::clone));
+    let chosen = phases::choose(playbook, topology, options);
+    keep(chosen.as_ref().map(|_| ()).map_err(Clone::clone));
     let setup = setup(playbook, &cluster, params);
     keep(setup.as_ref().map(|_| ()).map_err(Clone::clone));
     let (Ok(chosen), Ok(nodes), Ok(setup), Ok(gates)) = (chosen, nodes, setup, gates) else { return Err(errors) };
     let protection = Protection::of(topology, &playbook.cluster.keyspaces);
-    let away = down::leave_out(playbook, topology, &protection, chosen)?;
-    let datacenters = order::datacenters(topology, &away.chosen, &playbook.targets.datacenters);
-    let order = order::hosts(topology, &away.chosen, &datacenters, &order::wanted(playbook, topology)?);
-    let chain = match steps::chain(playbook, topology, &order, &cluster, params, options) {
-        Ok(chain) => chain,
+    let around = phases::Around { topology, protection: &protection, cluster: &cluster, params, options };
+    let worked = match phases::work(playbook, chosen, &around) {
+        Ok(worked) if errors.is_empty() => worked,
+        Ok(_) => return Err(errors),
         Err(found) => {
             errors.extend(found);
             return Err(errors);
         }
     };
-    outage(playbook, topology, chain.steps.iter().any(|step| step.disruptive()), &mut errors);
-    if !errors.is_empty() {
-        return Err(errors);
-    }
     let mut plan = Plan {
         version: VERSION,
         name: playbook.name.clone(),
@@ -89,39 +85,25 @@ pub fn compile(
         nodes,
         keyspaces: keyspaces(topology, &playbook.cluster.keyspaces),
         protect: sorted(&playbook.cluster.keyspaces),
-        datacenters: work(topology, &order, datacenters, &protection, playbook.strategy),
+        phases: worked.phases,
         shared: protection.shared,
         everybody_conflicts: protection.everybody,
-        strategy: playbook.strategy,
-        datacenter_order: playbook.concurrency.datacenters,
-        max_hosts: playbook.concurrency.max_hosts,
         max_failures: playbook.max_failures,
-        first: playbook.first,
         stop_after: options.stop_after,
-        grace_ms: milliseconds(playbook.concurrency.grace),
         blocked_timeout_ms: milliseconds(playbook.blocked_timeout),
         poll_ms: milliseconds(steps::poll(playbook, options)),
-        checks_start: once(&playbook.checks.start),
-        checks_each_host: once(&playbook.checks.each_host),
-        demands_start: playbook.checks.demands_start.clone(),
-        demands_each_host: playbook.checks.demands_each_host.clone(),
-        known_down: away.known_down,
+        known_down: worked.known_down,
         known_down_reason: playbook.known_down.as_ref().map(|known| known.reason.clone()),
         waived: playbook.waive.clone(),
         ignore_down: options.ignore_down,
         gates,
         setup,
-        steps: chain.steps,
-        left_out: chain.left_out,
-        hosts: order
-            .into_iter()
-            .zip(chain.words)
-            .map(|(node, words)| Target { node, vars: steps::vars(playbook, &topology.hosts[node]), words })
-            .collect(),
+        steps: worked.steps,
+        hosts: worked.hosts,
         warnings: Vec::new(),
     };
     plan.warnings = warn::warnings(&plan);
-    plan.warnings.extend(away.warnings);
+    plan.warnings.extend(worked.warnings);
     Ok(plan)
 }
 
@@ -131,12 +113,16 @@ pub fn with_all_keyspaces(plan: &Plan, topology: &Topology) -> Option<Plan> {
         return None;
     }
     let protection = Protection::of(topology, &Keyspaces::All);
-    let order: Vec<HostIx> = plan.hosts.iter().map(|target| target.node).collect();
-    let names = plan.datacenters.iter().map(|dc| dc.name.clone()).collect();
+    let mut phases = plan.phases.clone();
+    for phase in &mut phases {
+        let order: Vec<HostIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
+        let names = phase.datacenters.iter().map(|dc| dc.name.clone()).collect();
+        phase.datacenters = phases::datacenters(topology, &order, names, &protection, phase.strategy);
+    }
     Some(Plan {
         protect: Keyspaces::All,
         keyspaces: keyspaces(topology, &Keyspaces::All),
-        datacenters: work(topology, &order, names, &protection, plan.strategy),
+        phases,
         shared: protection.shared,
         everybody_conflicts: protection.everybody,
         ..plan.clone()
@@ -171,22 +157,6 @@ fn keyspaces(topology: &Topology, asked: &Keyspaces) -> BTreeMap<String, Planned
     topology.keyspaces.iter().map(|(name, known)| (name.clone(), planned(name, &known.replication))).collect()
 }
 
-fn work(
-    topology: &Topology,
-    order: &[HostIx],
-    datacenters: Vec<String>,
-    protection: &Protection,
-    strategy: Strategy,
-) -> Vec<Datacenter> {
-    let of = |name: String| {
-        let here = order.iter().map(|host| &topology.hosts[*host]).filter(|host| host.datacenter == name);
-        let racks: BTreeSet<String> = here.map(|host| host.rack.clone()).collect();
-        let free = protection::racks_are_free(topology, protection, &name);
-        Datacenter { rack_by_rack: strategy == Strategy::Topology && free, racks: racks.into_iter().collect(), name }
-    };
-    datacenters.into_iter().map(of).collect()
-}
-
 fn setup(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Result<Vec<Setup>, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let mut setup = Vec::new();
@@ -214,33 +184,11 @@ fn gates(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Resu
     playbook.gates.iter().map(gate).collect::<Result<_, Diagnostic>>().map_err(|error| vec![error])
 }
 
-/// An outage must be accepted by somebody, with a reason, also when only a guess says that there is one.
-fn outage(playbook: &Playbook, topology: &Topology, disruptive: bool, errors: &mut Vec<Diagnostic>) {
-    let accepted = playbook.accept_outage.as_ref().is_some_and(|reason| !reason.trim().is_empty());
-    if !disruptive || accepted {
-        return;
-    }
-    let help = "say why it may be: `accept-outage: REASON` (`exec`: `--accept-outage REASON`)";
-    if playbook.strategy == Strategy::All {
-        let mut error =
-            Diagnostic::error("strategy `all` takes down every host at once, and nobody accepted the outage");
-        error.span = playbook.span("strategy");
-        errors.push(error.help(format!("{help}, or `takes-down: nothing` on a `run` that takes nothing down")));
-    } else if topology.hosts.len() == 1 {
-        let message = "the cluster has one node: while it is away nobody can say how it is, and nothing serves";
-        errors.push(Diagnostic::error(message).help(help));
-    }
-}
-
 fn sorted(asked: &Keyspaces) -> Keyspaces {
     match asked {
         Keyspaces::Only(names) => Keyspaces::Only(names.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect()),
         other => other.clone(),
     }
-}
-
-fn once(checks: &[Check]) -> Vec<Check> {
-    checks.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn milliseconds(duration: Duration) -> u64 {

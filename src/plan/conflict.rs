@@ -10,7 +10,6 @@ use std::net::IpAddr;
 /// Knows every node, also those that are not worked on: a foreign node that is down occupies its ranges.
 #[derive(Clone, Debug)]
 pub struct Conflicts {
-    strategy: Strategy,
     everybody: Option<String>,
     nodes: Vec<(IpAddr, String)>,
     neighbours: Vec<BTreeSet<NodeIx>>,
@@ -35,7 +34,6 @@ impl Conflicts {
             shared.insert(key(pair.a, pair.b), (pair.keyspace.clone(), pair.ranges));
         }
         Conflicts {
-            strategy: plan.strategy,
             everybody: plan.everybody_conflicts.clone(),
             nodes: plan.nodes.iter().map(|node| (node.address, node.datacenter.clone())).collect(),
             neighbours,
@@ -53,9 +51,9 @@ impl Conflicts {
         self.neighbours[a].contains(&b)
     }
 
-    /// May the two not be out together under the plan's strategy? A node never excludes itself.
-    pub fn exclude_each_other(&self, a: NodeIx, b: NodeIx) -> bool {
-        match self.strategy {
+    /// May the two not be out together under this strategy? A node never excludes itself.
+    pub fn exclude_each_other(&self, strategy: Strategy, a: NodeIx, b: NodeIx) -> bool {
+        match strategy {
             Strategy::All => false,
             Strategy::Topology => self.share(a, b),
             Strategy::One => a != b && (self.nodes[a].1 == self.nodes[b].1 || self.share(a, b)),
@@ -63,7 +61,7 @@ impl Conflicts {
     }
 
     /// Why `a` may not be out while `b` is, as a sentence without a full stop.
-    pub fn why(&self, a: NodeIx, b: NodeIx) -> String {
+    pub fn why(&self, strategy: Strategy, a: NodeIx, b: NodeIx) -> String {
         let (address, datacenter) = (self.nodes[a].0, &self.nodes[a].1);
         let other = self.nodes[b].0;
         if let Some((keyspace, ranges)) = self.shared.get(&key(a, b)) {
@@ -73,7 +71,7 @@ impl Conflicts {
         if let Some(reason) = self.everybody.as_ref().filter(|_| a != b) {
             return format!("{address} counts as sharing ranges with {other}: {reason}");
         }
-        if self.strategy == Strategy::One && self.nodes[b].1 == *datacenter {
+        if strategy == Strategy::One && self.nodes[b].1 == *datacenter {
             return format!("strategy `one` takes out one host of {datacenter} at a time, and {other} comes before");
         }
         format!("{address} and {other} share no range that protects")
@@ -105,16 +103,16 @@ mod tests {
     #[test]
     fn each_strategy_has_its_own_rule() {
         let mut plan = samples::six_hosts();
-        let ask = |plan: &Plan, a, b| Conflicts::of(plan).exclude_each_other(a, b);
-        assert!(ask(&plan, 0, 2) && !ask(&plan, 0, 1) && !ask(&plan, 0, 0));
-        plan.strategy = Strategy::One;
+        let under = |plan: &Plan, strategy, a, b| Conflicts::of(plan).exclude_each_other(strategy, a, b);
+        let topology = |a, b| under(&plan, Strategy::Topology, a, b);
+        assert!(topology(0, 2) && !topology(0, 1) && !topology(0, 0));
+        let ask = |plan: &Plan, a, b| under(plan, Strategy::One, a, b);
         assert!(ask(&plan, 0, 2) && ask(&plan, 0, 1) && !ask(&plan, 0, 0));
         plan.nodes[1].datacenter = "dc2".into();
         assert!(!ask(&plan, 0, 1), "another data centre, and no common range");
         plan.nodes[2].datacenter = "dc2".into();
         assert!(ask(&plan, 0, 2), "strategy one still tests conflicts between data centres");
-        plan.strategy = Strategy::All;
-        assert!(!ask(&plan, 0, 2));
+        assert!(!under(&plan, Strategy::All, 0, 2));
         assert!(Conflicts::of(&plan).share(0, 2), "what is shared does not depend on the strategy");
     }
 
@@ -128,21 +126,19 @@ mod tests {
             assert_eq!(conflicts.neighbours(node).len(), 5);
         }
         assert_eq!(
-            conflicts.why(1, 0),
+            conflicts.why(Strategy::Topology, 1, 0),
             "10.77.0.14 counts as sharing ranges with 10.77.0.11: the ring of orders could not be read"
         );
     }
 
     #[test]
     fn the_reason_names_keyspace_and_ranges() {
-        let mut plan = samples::six_hosts();
-        let conflicts = Conflicts::of(&plan);
-        assert_eq!(conflicts.why(2, 0), "10.77.0.12 shares 2 ranges of orders with 10.77.0.11");
-        assert_eq!(conflicts.why(0, 2), "10.77.0.11 shares 2 ranges of orders with 10.77.0.12");
-        assert_eq!(conflicts.why(0, 1), "10.77.0.11 and 10.77.0.14 share no range that protects");
-        plan.strategy = Strategy::One;
+        let conflicts = Conflicts::of(&samples::six_hosts());
+        assert_eq!(conflicts.why(Strategy::Topology, 2, 0), "10.77.0.12 shares 2 ranges of orders with 10.77.0.11");
+        assert_eq!(conflicts.why(Strategy::Topology, 0, 2), "10.77.0.11 shares 2 ranges of orders with 10.77.0.12");
+        assert_eq!(conflicts.why(Strategy::Topology, 0, 1), "10.77.0.11 and 10.77.0.14 share no range that protects");
         assert_eq!(
-            Conflicts::of(&plan).why(1, 0),
+            conflicts.why(Strategy::One, 1, 0),
             "strategy `one` takes out one host of dc1 at a time, and 10.77.0.11 comes before"
         );
     }

@@ -7,7 +7,7 @@ mod chain;
 mod pairs;
 mod words;
 
-use super::model::{NodeIx, Plan, VERSION};
+use super::model::{NodeIx, Phase, Plan, VERSION};
 use crate::playbook::model::Strategy;
 use crate::topology::model::Topology;
 use std::collections::BTreeSet;
@@ -71,7 +71,6 @@ fn nodes(plan: &Plan, found: &mut Vec<String>) {
 
 fn targets(plan: &Plan, found: &mut Vec<String>) {
     let mut seen = BTreeSet::new();
-    let mut last = None;
     for target in &plan.hosts {
         let Some(node) = plan.nodes.get(target.node) else {
             found.push(format!("host {} is no node", target.node));
@@ -83,8 +82,44 @@ fn targets(plan: &Plan, found: &mut Vec<String>) {
         if target.words.len() != plan.steps.len() {
             found.push(format!("{} has {} steps of {}", node.address, target.words.len(), plan.steps.len()));
         }
-        let datacenter = plan.datacenters.iter().position(|dc| dc.name == node.datacenter);
-        let rack = datacenter.and_then(|dc| plan.datacenters[dc].racks.iter().position(|rack| *rack == node.rack));
+    }
+    phases(plan, found);
+}
+
+/// The phases share the steps out among themselves, and each has hosts in its order.
+fn phases(plan: &Plan, found: &mut Vec<String>) {
+    let mut behind = 0;
+    for phase in &plan.phases {
+        if phase.from != behind || phase.to <= phase.from {
+            found.push("the phases do not share the steps out among themselves".into());
+            return;
+        }
+        behind = phase.to;
+    }
+    if behind != plan.steps.len() {
+        found.push("steps that belong to no phase".into());
+        return;
+    }
+    let worked: BTreeSet<usize> = plan.phases.iter().flat_map(|phase| phase.hosts.iter().copied()).collect();
+    if worked != (0..plan.hosts.len()).collect() {
+        found.push("a phase names a host that is none, or no phase works on a host".into());
+        return;
+    }
+    for phase in &plan.phases {
+        hosts(plan, phase, found);
+    }
+}
+
+fn hosts(plan: &Plan, phase: &Phase, found: &mut Vec<String>) {
+    let mut last = None;
+    let mut seen = BTreeSet::new();
+    for target in &phase.hosts {
+        let node = &plan.nodes[plan.hosts[*target].node];
+        if !seen.insert(plan.hosts[*target].node) {
+            found.push(format!("{} is twice in a phase", node.address));
+        }
+        let datacenter = phase.datacenters.iter().position(|dc| dc.name == node.datacenter);
+        let rack = datacenter.and_then(|dc| phase.datacenters[dc].racks.iter().position(|rack| *rack == node.rack));
         if datacenter.is_none() || rack.is_none() {
             found.push(format!("{}: its data centre or rack is not in the order", node.address));
         }
@@ -94,8 +129,8 @@ fn targets(plan: &Plan, found: &mut Vec<String>) {
         }
         last = Some(datacenter);
     }
-    for (position, dc) in plan.datacenters.iter().enumerate() {
-        if plan.datacenters[..position].iter().any(|before| before.name == dc.name) {
+    for (position, dc) in phase.datacenters.iter().enumerate() {
+        if phase.datacenters[..position].iter().any(|before| before.name == dc.name) {
             found.push(format!("data centre {} is listed twice", dc.name));
         }
         if dc.racks.windows(2).any(|two| two[0] >= two[1]) {
@@ -122,7 +157,9 @@ fn away(plan: &Plan, found: &mut Vec<String>) {
         plan.everybody_conflicts.is_some()
             || plan.shared.iter().any(|pair| (pair.a, pair.b) == (a, b) || (pair.a, pair.b) == (b, a))
     };
-    for target in plan.hosts.iter().filter(|_| plan.strategy != Strategy::All) {
+    let protected = plan.phases.iter().filter(|phase| phase.strategy != Strategy::All);
+    let protected: BTreeSet<usize> = protected.flat_map(|phase| phase.hosts.iter().copied()).collect();
+    for target in protected.into_iter().map(|target| &plan.hosts[target]) {
         if plan.known_down.iter().any(|down| shares(target.node, *down)) {
             let address = plan.nodes[target.node].address;
             found.push(format!("{address} is worked on and shares ranges with a node that is known to be down"));
@@ -131,7 +168,7 @@ fn away(plan: &Plan, found: &mut Vec<String>) {
 }
 
 fn limits(plan: &Plan, found: &mut Vec<String>) {
-    if plan.max_hosts == Some(0) || plan.stop_after == Some(0) {
+    if plan.phases.iter().any(|phase| phase.max_hosts == Some(0)) || plan.stop_after == Some(0) {
         found.push("a limit of no hosts at all".into());
     }
     if plan.poll_ms == 0 {
@@ -139,7 +176,8 @@ fn limits(plan: &Plan, found: &mut Vec<String>) {
     }
     let disruptive = plan.steps.iter().any(|step| step.disruptive());
     let accepted = plan.accept_outage.as_ref().is_some_and(|reason| !reason.trim().is_empty());
-    if disruptive && plan.strategy == Strategy::All && !accepted {
+    let all = |phase: &Phase| phase.strategy == Strategy::All && phase.disruptive(plan);
+    if plan.phases.iter().any(all) && !accepted {
         found.push("takes down every host at once, and nobody accepted the outage".into());
     }
     if disruptive && plan.nodes.len() == 1 && !accepted {

@@ -19,7 +19,7 @@ pub type NodeIx = usize;
 pub type TargetIx = usize;
 
 /// Version of the form on disk.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -48,27 +48,14 @@ pub struct Plan {
     /// Some protecting keyspace's ring is unknown: everybody conflicts with everybody, and why.
     pub everybody_conflicts: Option<String>,
 
-    pub strategy: Strategy,
-    /// In the order in which they are worked on.
-    pub datacenters: Vec<Datacenter>,
-    pub datacenter_order: DatacenterOrder,
-    pub max_hosts: Option<u32>,
+    /// The parts, one after the other; a playbook without `phases` has one.
+    pub phases: Vec<Phase>,
     pub max_failures: u32,
-    /// The canary: so many hosts first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first: Option<First>,
     /// Hosts opened before the run stops by itself (`--stop-after`); it can be resumed.
     pub stop_after: Option<u32>,
-    pub grace_ms: u64,
     pub blocked_timeout_ms: u64,
     /// Between two polls of a node before a host is taken out; `wait-up` has its own.
     pub poll_ms: u64,
-    pub checks_start: Vec<Check>,
-    pub checks_each_host: Vec<Check>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub demands_start: Vec<Demand>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub demands_each_host: Vec<Demand>,
     /// Nodes that are down and known to be: they count as out in every rule.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub known_down: BTreeSet<NodeIx>,
@@ -85,13 +72,42 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
     pub setup: Vec<Setup>,
-    /// The chain that every host goes through; steps whose `when` is false are left out.
+    /// The chains that hosts go through, one phase's behind the other's; steps whose `when` is false are left out.
     pub steps: Vec<Step>,
-    /// Steps left out, with the `when` that was false, for the reader.
-    pub left_out: Vec<String>,
-    /// Hosts under work, in order of preference.
+    /// Hosts under work: of the first phase in its order of preference, then those that only later ones add.
     pub hosts: Vec<Target>,
     pub warnings: Vec<Warning>,
+}
+
+/// A part of the plan with rules of its own. The next begins when every host of it is through.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Phase {
+    /// None: the playbook has no `phases`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its chain: these of `Plan::steps`, the first and the one behind the last.
+    pub from: usize,
+    pub to: usize,
+    /// Its hosts, of `Plan::hosts`, in order of preference.
+    pub hosts: Vec<TargetIx>,
+    pub strategy: Strategy,
+    /// In the order in which they are worked on.
+    pub datacenters: Vec<Datacenter>,
+    pub datacenter_order: DatacenterOrder,
+    pub max_hosts: Option<u32>,
+    /// The canary: so many hosts first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<First>,
+    pub grace_ms: u64,
+    pub checks_start: Vec<Check>,
+    pub checks_each_host: Vec<Check>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demands_start: Vec<Demand>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demands_each_host: Vec<Demand>,
+    /// Steps left out, with the `when` that was false, for the reader.
+    pub left_out: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -204,7 +220,24 @@ pub struct Step {
     pub message: Option<String>,
 }
 
+impl Phase {
+    /// Its part of the plan's steps.
+    pub fn chain<'p>(&self, plan: &'p Plan) -> &'p [Step] {
+        &plan.steps[self.from..self.to]
+    }
+
+    /// Does any step of it take a host away, or may it?
+    pub fn disruptive(&self, plan: &Plan) -> bool {
+        self.chain(plan).iter().any(Step::disruptive)
+    }
+}
+
 impl Plan {
+    /// The phase whose chain has this step.
+    pub fn phase_of(&self, step: usize) -> Option<&Phase> {
+        self.phases.iter().find(|phase| (phase.from..phase.to).contains(&step))
+    }
+
     /// May this check fail?
     pub fn waives(&self, check: Waivable) -> bool {
         self.waived.iter().any(|waiver| waiver.check == check)
@@ -230,7 +263,7 @@ pub struct Target {
     /// Its variables, as a file gave them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<String, String>,
-    /// One entry a step of `Plan::steps`.
+    /// One entry a step of `Plan::steps`; empty ones for the steps of phases that leave the host alone.
     pub words: Vec<Rendered>,
 }
 
@@ -293,6 +326,9 @@ pub struct Estimate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Wave {
+    /// Index of the phase.
+    #[serde(default)]
+    pub phase: usize,
     pub hosts: Vec<WaveHost>,
 }
 

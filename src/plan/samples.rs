@@ -101,25 +101,32 @@ pub fn six_hosts() -> Plan {
         protect: Keyspaces::Data,
         shared,
         everybody_conflicts: None,
-        strategy: Strategy::Topology,
-        datacenters: vec![Datacenter {
-            name: "dc1".into(),
-            rack_by_rack: true,
-            racks: vec!["rack1".into(), "rack2".into(), "rack3".into()],
+        phases: vec![Phase {
+            name: None,
+            from: 0,
+            to: 4,
+            hosts: (0..6).collect(),
+            strategy: Strategy::Topology,
+            datacenters: vec![Datacenter {
+                name: "dc1".into(),
+                rack_by_rack: true,
+                racks: vec!["rack1".into(), "rack2".into(), "rack3".into()],
+            }],
+            datacenter_order: DatacenterOrder::Serial,
+            max_hosts: Some(10),
+            first: None,
+            grace_ms: 0,
+            checks_start: vec![Check::AllUp],
+            checks_each_host: Vec::new(),
+            demands_start: vec![],
+            demands_each_host: vec![],
+            left_out: Vec::new(),
         }],
-        datacenter_order: DatacenterOrder::Serial,
-        max_hosts: Some(10),
         max_failures: 0,
-        first: None,
         stop_after: None,
-        grace_ms: 0,
         blocked_timeout_ms: 30 * 60_000,
         poll_ms: 5_000,
-        checks_start: vec![Check::AllUp],
-        checks_each_host: Vec::new(),
         gates: vec![],
-        demands_start: vec![],
-        demands_each_host: vec![],
         known_down: Default::default(),
         known_down_reason: None,
         waived: vec![],
@@ -131,10 +138,14 @@ pub fn six_hosts() -> Plan {
             step(StepKind::Reboot, TakesDown::Reboot, 2),
             step(StepKind::WaitUp, TakesDown::Nothing, 30),
         ],
-        left_out: Vec::new(),
         hosts,
         warnings: Vec::new(),
     }
+}
+
+/// After steps or hosts were changed by hand: the only phase has them all.
+pub fn all_in_one(plan: &mut Plan) {
+    (plan.phases[0].to, plan.phases[0].hosts) = (plan.steps.len(), (0..plan.hosts.len()).collect());
 }
 
 /// One step with its defaults; `minutes` is its timeout.

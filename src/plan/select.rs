@@ -44,8 +44,7 @@ impl FromStr for Pick {
 /// Different kinds narrow each other, several of one kind add up; `exclude` and `skip` take away.
 ///
 /// # Errors
-/// Every selector that matches no host of the cluster, with the name that was probably meant, and a
-/// selection that leaves no host at all.
+/// Every selector that matches no host of the cluster, with the name that was probably meant.
 pub fn hosts(
     playbook: &Playbook,
     topology: &Topology,
@@ -79,15 +78,16 @@ pub fn hosts(
         let found = match_up.picked(kind, &picked(skip, kind), "--skip");
         left.retain(|host| !found.contains(host));
     }
-    if match_up.errors.is_empty() && left.is_empty() {
-        let narrowed =
-            if only.is_empty() && skip.is_empty() { "`targets`" } else { "`targets`, `--only` and `--skip`" };
-        let mut nothing = Diagnostic::error(format!("{narrowed} together leave no host to work on"))
-            .help("data centres, racks and hosts narrow each other; `exclude` and `--skip` take away");
-        nothing.span = playbook.span("targets");
-        match_up.errors.push(nothing);
-    }
     if match_up.errors.is_empty() { Ok(left) } else { Err(match_up.errors) }
+}
+
+/// What to say of a selection that leaves no host at all.
+pub fn nothing(playbook: &Playbook, only: &[Pick], skip: &[Pick]) -> Diagnostic {
+    let narrowed = if only.is_empty() && skip.is_empty() { "`targets`" } else { "`targets`, `--only` and `--skip`" };
+    let mut nothing = Diagnostic::error(format!("{narrowed} together leave no host to work on"))
+        .help("data centres, racks and hosts narrow each other; `exclude` and `--skip` take away");
+    nothing.span = playbook.span("targets");
+    nothing
 }
 
 /// The nodes of a list of addresses or host ids.

@@ -41,7 +41,9 @@ pub fn seeds_warning(plan: &Plan, estimate: &Estimate) -> Option<Warning> {
     let out = |wave: &super::model::Wave| -> BTreeSet<usize> {
         wave.hosts.iter().filter_map(|host| plan.hosts.get(host.target)).map(|target| target.node).collect()
     };
-    let number = estimate.waves.iter().position(|wave| seeds.is_subset(&out(wave)))? + 1;
+    let takes_out = |wave: &super::model::Wave| plan.phases.get(wave.phase).is_some_and(|phase| phase.disruptive(plan));
+    let every = |wave: &super::model::Wave| takes_out(wave) && seeds.is_subset(&out(wave));
+    let number = estimate.waves.iter().position(every)? + 1;
     let message = format!("wave {number} takes out every seed: a node that starts meanwhile finds no seed to ask");
     let help = match seeds.len() {
         1 => "name a second seed, in another rack (`seed_provider` in cassandra.yaml)",
@@ -71,7 +73,7 @@ fn few_replicas(plan: &Plan, warnings: &mut Vec<Warning>) {
     for (name, keyspace) in plan.keyspaces.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())) {
         alike.entry(&keyspace.replication).or_default().push(name);
     }
-    let worked: BTreeSet<&str> = plan.datacenters.iter().map(|dc| dc.name.as_str()).collect();
+    let worked = worked(plan);
     for (replication, names) in alike {
         let weak = match replication {
             Replication::NetworkTopology(factors) => {
@@ -85,6 +87,11 @@ fn few_replicas(plan: &Plan, warnings: &mut Vec<Warning>) {
             warnings.push(few(plan, replication, &names, &weak.join(" and ")));
         }
     }
+}
+
+/// The data centres that are worked on.
+fn worked(plan: &Plan) -> BTreeSet<&str> {
+    plan.phases.iter().flat_map(|phase| &phase.datacenters).map(|dc| dc.name.as_str()).collect()
 }
 
 fn low(factor: Factor) -> bool {
@@ -161,12 +168,12 @@ fn blind_to_racks(plan: &Plan, warnings: &mut Vec<Warning>) {
 }
 
 fn few_racks(plan: &Plan, warnings: &mut Vec<Warning>) {
-    for dc in &plan.datacenters {
+    for dc in worked(plan) {
         let racks: BTreeSet<&str> =
-            plan.nodes.iter().filter(|node| node.datacenter == dc.name).map(|node| node.rack.as_str()).collect();
+            plan.nodes.iter().filter(|node| node.datacenter == dc).map(|node| node.rack.as_str()).collect();
         let more = plan.keyspaces.iter().filter(|(_, keyspace)| match &keyspace.replication {
             Replication::NetworkTopology(factors) if keyspace.protects => {
-                factors.get(&dc.name).is_some_and(|factor| factor.total as usize > racks.len())
+                factors.get(dc).is_some_and(|factor| factor.total as usize > racks.len())
             }
             _ => false,
         });
@@ -179,7 +186,7 @@ fn few_racks(plan: &Plan, warnings: &mut Vec<Warning>) {
             message: format!(
                 "{listed} {have} more replicas ({replication}) than {} has racks ({} rack{plural}): \
                  hosts of one rack conflict, and racks cannot be worked on as a whole",
-                dc.name,
+                dc,
                 racks.len()
             ),
             help: None,
@@ -189,7 +196,7 @@ fn few_racks(plan: &Plan, warnings: &mut Vec<Warning>) {
 
 /// A list of keyspaces that leaves out some with data: their replicas may be out together.
 fn narrowed(plan: &Plan, warnings: &mut Vec<Warning>) {
-    if !matches!(plan.protect, Keyspaces::Only(_)) || plan.strategy == Strategy::All {
+    if !matches!(plan.protect, Keyspaces::Only(_)) || plan.phases.iter().all(|phase| phase.strategy == Strategy::All) {
         return;
     }
     let left = plan.keyspaces.iter().filter(|(name, k)| !k.protects && !LEFT_OUT.contains(&name.as_str()));

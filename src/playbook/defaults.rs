@@ -47,6 +47,7 @@ pub fn playbook(name: &str) -> Playbook {
         until: None,
         first: None,
         steps: Vec::new(),
+        phases: Vec::new(),
         spans: BTreeMap::new(),
     }
 }

@@ -4,7 +4,7 @@ use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
     ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, Goal, Keyspaces, OnFailure, Param,
-    Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets, Then, Waivable,
+    Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets, Then, Waivable,
 };
 use super::{command, duration, params};
 use std::fmt::Write;
@@ -21,13 +21,13 @@ pub fn explain(playbook: &Playbook) -> String {
         playbook.params.iter().for_each(|(name, param)| parameter(&mut out, name, param));
     }
     cluster(&mut out, playbook);
-    targets(&mut out, &playbook.targets);
+    targets(&mut out, 0, &playbook.targets);
     out.key(0, "strategy", strategy(playbook.strategy));
     out.option(0, "accept-outage", playbook.accept_outage.as_deref().map(scalar));
-    concurrency(&mut out, &playbook.concurrency);
+    concurrency(&mut out, 0, &playbook.concurrency);
     out.key(0, "max-failures", &playbook.max_failures.to_string());
     out.key(0, "blocked-timeout", &duration::print(playbook.blocked_timeout));
-    checks(&mut out, playbook);
+    checks(&mut out, 0, &playbook.checks);
     let mut order: Vec<String> = playbook.order.first.clone();
     order.extend(playbook.order.seeds_last.then(|| "seeds-last".to_owned()));
     out.list(0, "order", &order);
@@ -58,24 +58,55 @@ pub fn explain(playbook: &Playbook) -> String {
         out.line(0, "setup:");
         playbook.setup.iter().for_each(|step| setup(&mut out, step));
     }
-    match &playbook.until {
-        None => {}
-        Some(goal) => {
-            out.line(0, "until:");
-            match goal {
-                Goal::Command(command) => out.key(2, "command", &command_text(command)),
-                Goal::Release(word) => out.key(2, "release", &quoted(&word.template)),
-                Goal::BootedAfter(second) => out.key(2, "booted-after", &quoted(&duration::moment(*second))),
-            }
+    match playbook.phases.as_slice() {
+        [] => chain(&mut out, 0, playbook),
+        phases => {
+            out.line(0, "phases:");
+            phases.iter().for_each(|one| phase(&mut out, playbook, one));
+        }
+    }
+    out.0
+}
+
+/// The settings of a phase that differ from the playbook's, and its chain.
+fn phase(out: &mut Lines, whole: &Playbook, phase: &Phase) {
+    let book = &phase.book;
+    out.key(2, "- name", &scalar(&phase.name));
+    if book.targets != whole.targets {
+        targets(out, 4, &book.targets);
+    }
+    out.key(4, "strategy", strategy(book.strategy));
+    concurrency(out, 4, &book.concurrency);
+    let own = |all: &[Check], before: &[Check]| all[before.len()..].to_vec();
+    let bounds = |all: &[Demand], before: &[Demand]| {
+        all.iter().filter(|demand| !before.contains(demand)).copied().collect::<Vec<_>>()
+    };
+    let (all, before) = (&book.checks, &whole.checks);
+    let added = Checks {
+        start: own(&all.start, &before.start),
+        each_host: own(&all.each_host, &before.each_host),
+        demands_start: bounds(&all.demands_start, &before.demands_start),
+        demands_each_host: bounds(&all.demands_each_host, &before.demands_each_host),
+    };
+    checks(out, 4, &added);
+    chain(out, 4, book);
+}
+
+fn chain(out: &mut Lines, indent: usize, playbook: &Playbook) {
+    if let Some(goal) = &playbook.until {
+        out.line(indent, "until:");
+        match goal {
+            Goal::Command(command) => out.key(indent + 2, "command", &command_text(command)),
+            Goal::Release(word) => out.key(indent + 2, "release", &quoted(&word.template)),
+            Goal::BootedAfter(second) => out.key(indent + 2, "booted-after", &quoted(&duration::moment(*second))),
         }
     }
     if let Some(first) = playbook.first {
-        out.key(0, "first", &first.hosts.to_string());
-        out.key(0, "then", if first.then == Then::Ask { "ask" } else { "stop" });
+        out.key(indent, "first", &first.hosts.to_string());
+        out.key(indent, "then", if first.then == Then::Ask { "ask" } else { "stop" });
     }
-    out.line(0, "steps:");
-    playbook.steps.iter().for_each(|one| step(&mut out, one));
-    out.0
+    out.line(indent, "steps:");
+    playbook.steps.iter().for_each(|one| step(out, indent, one));
 }
 
 struct Lines(String);
@@ -127,22 +158,22 @@ fn cluster(out: &mut Lines, playbook: &Playbook) {
     out.list(2, "seeds", &access.seeds);
 }
 
-fn targets(out: &mut Lines, targets: &Targets) {
+fn targets(out: &mut Lines, indent: usize, targets: &Targets) {
     if *targets == Targets::default() {
         return;
     }
     if targets.required {
-        return out.line(0, "targets: required");
+        return out.line(indent, "targets: required");
     }
-    out.line(0, "targets:");
-    out.list(2, "datacenters", &targets.datacenters);
-    out.list(2, "racks", &targets.racks);
-    out.list(2, "hosts", &targets.hosts);
+    out.line(indent, "targets:");
+    out.list(indent + 2, "datacenters", &targets.datacenters);
+    out.list(indent + 2, "racks", &targets.racks);
+    out.list(indent + 2, "hosts", &targets.hosts);
     if targets.exclude != Default::default() {
-        out.line(2, "exclude:");
-        out.list(4, "datacenters", &targets.exclude.datacenters);
-        out.list(4, "racks", &targets.exclude.racks);
-        out.list(4, "hosts", &targets.exclude.hosts);
+        out.line(indent + 2, "exclude:");
+        out.list(indent + 4, "datacenters", &targets.exclude.datacenters);
+        out.list(indent + 4, "racks", &targets.exclude.racks);
+        out.list(indent + 4, "hosts", &targets.exclude.hosts);
     }
 }
 
@@ -154,33 +185,32 @@ fn strategy(strategy: Strategy) -> &'static str {
     }
 }
 
-fn concurrency(out: &mut Lines, concurrency: &Concurrency) {
-    out.line(0, "concurrency:");
-    out.option(2, "max-hosts", concurrency.max_hosts.map(|hosts| hosts.to_string()));
+fn concurrency(out: &mut Lines, indent: usize, concurrency: &Concurrency) {
+    out.line(indent, "concurrency:");
+    out.option(indent + 2, "max-hosts", concurrency.max_hosts.map(|hosts| hosts.to_string()));
     let datacenters = match concurrency.datacenters {
         DatacenterOrder::Serial => "serial",
         DatacenterOrder::Parallel => "parallel",
     };
-    out.key(2, "datacenters", datacenters);
-    out.key(2, "grace", &duration::print(concurrency.grace));
+    out.key(indent + 2, "datacenters", datacenters);
+    out.key(indent + 2, "grace", &duration::print(concurrency.grace));
 }
 
-fn checks(out: &mut Lines, playbook: &Playbook) {
+fn checks(out: &mut Lines, indent: usize, checks: &Checks) {
     let names = |checks: &[Check]| checks.iter().map(|check| check_word(*check).to_owned()).collect::<Vec<_>>();
-    let checks = &playbook.checks;
     if *checks == Checks::default() {
         return;
     }
-    out.line(0, "checks:");
+    out.line(indent, "checks:");
     let parts = [
         ("start", names(&checks.start), &checks.demands_start),
         ("each-host", names(&checks.each_host), &checks.demands_each_host),
     ];
     for (key, names, demands) in parts {
         if !(names.is_empty() && demands.is_empty()) {
-            out.line(2, &format!("{key}:"));
-            names.iter().for_each(|name| out.line(4, &format!("- {name}")));
-            demands.iter().for_each(|demand| out.line(4, &format!("- {}", demand_text(demand))));
+            out.line(indent + 2, &format!("{key}:"));
+            names.iter().for_each(|name| out.line(indent + 4, &format!("- {name}")));
+            demands.iter().for_each(|demand| out.line(indent + 4, &format!("- {}", demand_text(demand))));
         }
     }
 }
@@ -231,41 +261,41 @@ fn setup(out: &mut Lines, step: &SetupStep) {
     out.key(4, "timeout", &duration::print(step.timeout));
 }
 
-fn step(out: &mut Lines, step: &Step) {
+fn step(out: &mut Lines, indent: usize, step: &Step) {
     let value = match (&step.command, step.pause, &step.message) {
         (Some(command), ..) => command_text(command),
         (None, Some(pause), _) => duration::print(pause),
         (None, None, Some(message)) => scalar(message),
         (None, None, None) => String::new(),
     };
-    out.key(2, &format!("- {}", kind_word(step.kind)), &value);
-    out.key(4, "name", &scalar(&step.name));
-    out.option(4, "when", step.when.as_ref().map(|when| scalar(&when.expression)));
+    out.key(indent + 2, &format!("- {}", kind_word(step.kind)), &value);
+    out.key(indent + 4, "name", &scalar(&step.name));
+    out.option(indent + 4, "when", step.when.as_ref().map(|when| scalar(&when.expression)));
     let has = |key: &str| has_effect(key, step.kind);
-    out.option(4, "timeout", has("timeout").then(|| duration::print(step.timeout)));
+    out.option(indent + 4, "timeout", has("timeout").then(|| duration::print(step.timeout)));
     if let Some(script) = &step.script {
-        write_script(out, script);
+        write_script(out, indent, script);
     }
     if !step.env.is_empty() {
-        out.line(4, "env:");
-        step.env.iter().for_each(|(name, word)| out.key(6, name, &scalar(&word.template)));
+        out.line(indent + 4, "env:");
+        step.env.iter().for_each(|(name, word)| out.key(indent + 6, name, &scalar(&word.template)));
     }
     let statuses: Vec<String> = step.ok_exit.iter().map(i32::to_string).collect();
-    out.option(4, "ok-exit", has("ok-exit").then(|| format!("[{}]", statuses.join(", "))));
-    out.option(4, "expect", step.expect.as_ref().map(|word| quoted(&word.template)));
-    out.option(4, "register", step.register.clone());
-    out.option(4, "retries", step.retries.map(retries));
+    out.option(indent + 4, "ok-exit", has("ok-exit").then(|| format!("[{}]", statuses.join(", "))));
+    out.option(indent + 4, "expect", step.expect.as_ref().map(|word| quoted(&word.template)));
+    out.option(indent + 4, "register", step.register.clone());
+    out.option(indent + 4, "retries", step.retries.map(retries));
     let scope = |scope| if scope == ApproveScope::Host { "host" } else { "rest" };
-    out.option(4, "scope", step.scope.map(|word| scope(word).to_owned()));
-    out.option(4, "poll", has("poll").then(|| duration::print(step.poll)));
-    out.option(4, "stable", has("stable").then(|| step.stable.to_string()));
-    out.option(4, "probe", step.probe.as_ref().map(command_text));
-    out.option(4, "undo", step.undo.as_ref().map(command_text));
-    out.option(4, "idempotent", has("idempotent").then(|| step.idempotent.to_string()));
+    out.option(indent + 4, "scope", step.scope.map(|word| scope(word).to_owned()));
+    out.option(indent + 4, "poll", has("poll").then(|| duration::print(step.poll)));
+    out.option(indent + 4, "stable", has("stable").then(|| step.stable.to_string()));
+    out.option(indent + 4, "probe", step.probe.as_ref().map(command_text));
+    out.option(indent + 4, "undo", step.undo.as_ref().map(command_text));
+    out.option(indent + 4, "idempotent", has("idempotent").then(|| step.idempotent.to_string()));
     let takes_down = step.takes_down.filter(|_| step.kind == StepKind::Run).map(takes_down_word);
-    out.option(4, "takes-down", takes_down.map(str::to_owned));
-    out.option(4, "on-failure", has("on-failure").then(|| on_failure_word(step.on_failure).to_owned()));
-    out.option(4, "on-timeout", has("on-timeout").then(|| on_failure_word(step.on_timeout).to_owned()));
+    out.option(indent + 4, "takes-down", takes_down.map(str::to_owned));
+    out.option(indent + 4, "on-failure", has("on-failure").then(|| on_failure_word(step.on_failure).to_owned()));
+    out.option(indent + 4, "on-timeout", has("on-timeout").then(|| on_failure_word(step.on_timeout).to_owned()));
 }
 
 fn retries(retries: Retries) -> String {
@@ -291,15 +321,15 @@ fn takes_down_word(takes_down: TakesDown) -> &'static str {
 }
 
 /// As a block where YAML keeps every byte of it, else as one quoted text.
-fn write_script(out: &mut Lines, script: &str) {
+fn write_script(out: &mut Lines, indent: usize, script: &str) {
     let odd =
         |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{feff}' || c == '\u{2028}' || c == '\u{2029}';
     let one_end = script.ends_with('\n') && !script.ends_with("\n\n");
     if one_end && !script.starts_with([' ', '\t', '\n']) && !script.contains(odd) {
-        out.line(4, "script: |");
-        script.lines().for_each(|line| out.line(if line.is_empty() { 0 } else { 6 }, line));
+        out.line(indent + 4, "script: |");
+        script.lines().for_each(|line| out.line(if line.is_empty() { 0 } else { indent + 6 }, line));
     } else {
-        out.key(4, "script", &quoted(script));
+        out.key(indent + 4, "script", &quoted(script));
     }
 }
 

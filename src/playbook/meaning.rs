@@ -6,6 +6,7 @@ mod access;
 mod accepted;
 mod goal;
 mod parameters;
+mod phases;
 mod steps;
 mod templates;
 
@@ -25,7 +26,8 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     let mut playbook = defaults::playbook(&written.name.0);
     let mut spans = BTreeMap::new();
     places(root, String::new(), &mut spans);
-    let mut reading = Reading { source, root, spans, findings: Vec::new(), samples: Samples::default() };
+    let mut reading =
+        Reading { source, root, spans, prefix: String::new(), findings: Vec::new(), samples: Samples::default() };
 
     playbook.description = written.description;
     playbook.reason_required = written.reason.is_some();
@@ -34,12 +36,14 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     playbook.cluster = reading.access(written.cluster.unwrap_or_default());
     reading.samples.take_cluster(&playbook.cluster);
     if playbook.cluster.hosts_file.is_some() {
-        reading.samples.take_hosts_file(source, &written::registered(&written.steps));
+        let of_phases = written.phases.iter().flat_map(|phase| &phase.steps);
+        reading.samples.take_hosts_file(source, &written::registered(written.steps.iter().chain(of_phases)));
     }
     playbook.targets = reading.targets(written.targets);
     playbook.strategy = written.strategy.unwrap_or(playbook.strategy);
+    let phases = written.phases;
     playbook.accept_outage = written.accept_outage.map(|reason| reason.0);
-    playbook.concurrency = reading.concurrency(written.concurrency);
+    playbook.concurrency = reading.concurrency(playbook.concurrency, written.concurrency);
     playbook.max_failures = written.max_failures.unwrap_or(0);
     if let Some(text) = written.blocked_timeout {
         playbook.blocked_timeout = reading.positive("blocked-timeout", &text);
@@ -57,12 +61,15 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     playbook.first = reading.first(written.first, written.then);
     playbook.steps = reading.steps(written.steps, &playbook.cluster);
     reading.reason_is_required(&playbook);
-    playbook.spans = reading.spans;
+    playbook.spans = reading.spans.clone();
+    playbook.phases = reading.phases(&playbook, phases);
 
     let mut findings = reading.findings;
     // A chain is judged only where its steps and expressions could be read.
     if findings.iter().all(|finding| finding.severity != crate::diagnostic::Severity::Error) {
-        findings.extend(chain::check(&playbook, &reading.samples));
+        for (_, part) in playbook.parts() {
+            findings.extend(chain::check(part, &reading.samples));
+        }
     }
     (playbook, findings)
 }
@@ -94,13 +101,15 @@ struct Reading<'a> {
     source: &'a str,
     root: &'a Node,
     spans: BTreeMap<String, Span>,
+    /// `phases[1].` while that phase is read: paths below are of its keys.
+    prefix: String,
     findings: Vec<Diagnostic>,
     samples: Samples,
 }
 
 impl Reading<'_> {
     fn span(&self, path: &str) -> Span {
-        self.spans.get(path).copied().unwrap_or_default()
+        self.spans.get(&format!("{}{path}", self.prefix)).copied().unwrap_or_default()
     }
 
     fn find(&mut self, path: &str, finding: Diagnostic) {
@@ -112,7 +121,7 @@ impl Reading<'_> {
     /// The node at a path of keys and indices as `spans` writes it.
     fn node(&self, path: &str) -> Option<Node> {
         let mut node = self.root;
-        for part in path.split(['.', '[']) {
+        for part in format!("{}{path}", self.prefix).split(['.', '[']) {
             node = match part.strip_suffix(']') {
                 Some(index) => node.items().get(index.parse::<usize>().ok()?)?,
                 None => node.get(part)?,
@@ -138,8 +147,8 @@ impl Reading<'_> {
         duration
     }
 
-    fn concurrency(&mut self, written: Option<written::Concurrency>) -> Concurrency {
-        let mut concurrency = defaults::concurrency();
+    /// What is written over what holds without it.
+    fn concurrency(&mut self, mut concurrency: Concurrency, written: Option<written::Concurrency>) -> Concurrency {
         match written {
             None => {}
             Some(written::Concurrency::MaxHosts(hosts)) => concurrency.max_hosts = Some(hosts),

@@ -40,15 +40,35 @@ pub struct Playbook {
     /// The canary: so many hosts first.
     pub first: Option<First>,
     pub steps: Vec<Step>,
+    /// Parts with rules of their own, instead of `steps`.
+    pub phases: Vec<Phase>,
     /// Where things stand in the file, by path (`targets.racks[1]`, `strategy`): for findings that
     /// only a later stage can make, such as a selector that matches nothing.
     pub spans: BTreeMap<String, Span>,
 }
 
+/// A part of a procedure: a playbook of its own, but for its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phase {
+    pub name: String,
+    /// What the playbook says for all phases, and this one's own settings and steps over it. It has no phases, and
+    /// its places are those of this phase.
+    pub book: Playbook,
+}
+
 impl Playbook {
+    /// Its parts, each with its name: the phases, or the playbook itself.
+    pub fn parts(&self) -> Vec<(Option<&str>, &Playbook)> {
+        match self.phases.as_slice() {
+            [] => vec![(None, self)],
+            phases => phases.iter().map(|phase| (Some(phase.name.as_str()), &phase.book)).collect(),
+        }
+    }
+
     /// The same playbook without its places: two files that mean the same are equal then.
     pub fn without_places(mut self) -> Self {
         self.spans.clear();
+        self.phases.iter_mut().for_each(|phase| phase.book = phase.book.clone().without_places());
         self.params.values_mut().for_each(|param| param.span = Span::default());
         let access = &mut self.cluster;
         let mut commands = vec![&mut access.ssh, &mut access.nodetool];

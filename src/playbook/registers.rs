@@ -46,6 +46,13 @@ pub fn judge_hosts_file(playbook: &Playbook) -> Vec<Diagnostic> {
     let Some(file) = &playbook.cluster.hosts_file else { return Vec::new() };
     let given: BTreeMap<&String, &HostVar> = playbook.cluster.hosts.values().flat_map(|host| &host.vars).collect();
     let mut findings = Vec::new();
+    for (_, book) in playbook.parts() {
+        judge_part(book, file, &given, &mut findings);
+    }
+    findings
+}
+
+fn judge_part(playbook: &Playbook, file: &str, given: &BTreeMap<&String, &HostVar>, findings: &mut Vec<Diagnostic>) {
     for step in &playbook.steps {
         if let Some((name, var)) = step.register.as_ref().and_then(|name| given.get_key_value(name)) {
             let message =
@@ -65,7 +72,6 @@ pub fn judge_hosts_file(playbook: &Playbook) -> Vec<Diagnostic> {
             findings.push(Diagnostic::error(message).at(span).help(help));
         }
     }
-    findings
 }
 
 /// What a step reads of a host, with its place.

@@ -186,16 +186,38 @@ impl<'a> Judge<'a> {
         }
         for required in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let name = required.as_str().unwrap_or_default();
-            let replaced = name == "steps" && entries.iter().any(|entry| entry.key == "phases");
             let misspelt = |entry: &Entry| {
                 properties.is_some_and(|known| !known.contains_key(&entry.key))
                     && suggest::nearest(&entry.key, [name]).is_some()
             };
-            if entries.iter().all(|entry| entry.key != name && !misspelt(entry)) && !replaced {
+            if entries.iter().all(|entry| entry.key != name && !misspelt(entry)) {
                 let span = entries.first().map_or(at.span, |entry| entry.key_span);
                 let error = Diagnostic::error(format!("{} needs `{name}`", at.name)).at(span);
                 self.findings.push(error.help(advice::example(name)));
             }
+        }
+        // of the root alone: a step has its own words for its kinds
+        if definition.is_empty() && schema.get("oneOf").is_some() {
+            self.steps_or_phases(entries, at);
+        }
+    }
+
+    /// One chain, or phases with one each.
+    fn steps_or_phases(&mut self, entries: &[Entry], at: &At) {
+        let chains: Vec<&Entry> = entries.iter().filter(|entry| ["steps", "phases"].contains(&&*entry.key)).collect();
+        let misspelt = |entry: &Entry| suggest::nearest(&entry.key, ["steps", "phases"]).is_some();
+        match chains[..] {
+            [] if !entries.iter().any(misspelt) => {
+                let span = entries.first().map_or(at.span, |entry| entry.key_span);
+                let error = Diagnostic::error(format!("{} needs `steps`", at.name)).at(span);
+                self.findings.push(error.help(advice::example("steps")));
+            }
+            [_, second, ..] => {
+                let error = Diagnostic::error(format!("{} has `steps` or `phases`, not both", at.name));
+                let help = "make the steps a phase of their own: `- name: …` with `steps:` under `phases`";
+                self.findings.push(error.at(second.key_span).help(help));
+            }
+            _ => {}
         }
     }
 

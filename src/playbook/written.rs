@@ -6,10 +6,12 @@ mod checks;
 mod goal;
 mod hosts;
 mod step;
+mod phase;
 
 pub use checks::{AskedCheck, BoundedCheck};
 pub use goal::Goal;
 pub use hosts::{KnownDown, Targets};
+pub use phase::Phase;
 pub use step::{BareStep, Step, StepMap, TakesDown, registered};
 
 use super::duration;
@@ -22,7 +24,7 @@ use std::collections::BTreeMap;
 /// A rollbook playbook: what is done to every host of a Cassandra cluster, in which order, under which checks.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = without_nulls)]
+#[schemars(transform = steps_or_phases)]
 pub struct Playbook {
     /// Version of the playbook language.
     #[schemars(extend("const" = 1))]
@@ -72,8 +74,13 @@ pub struct Playbook {
     /// After the canary: wait for an approval (ask, default), or stop so that `rollbook resume` goes on (stop).
     pub then: Option<Then>,
     /// The chain every host goes through.
+    #[serde(default)]
     #[schemars(length(min = 1, max = 200))]
     pub steps: Vec<Step>,
+    /// Instead of `steps`: parts with rules of their own. A phase begins when every host is through the one before.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 50))]
+    pub phases: Vec<Phase>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -340,4 +347,11 @@ fn named(pattern: &str, value: Schema) -> Schema {
 /// A key that is written has a value: takes back the `null` that an optional field brings.
 fn without_nulls(schema: &mut Schema) {
     super::schema::without_nulls(schema, &[]);
+}
+
+/// A playbook has one chain, or phases with one each.
+fn steps_or_phases(schema: &mut Schema) {
+    without_nulls(schema);
+    let one_of = ["steps", "phases"].map(|key| serde_json::json!({ "required": [key] }));
+    schema.insert("oneOf".to_owned(), one_of.to_vec().into());
 }

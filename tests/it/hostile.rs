@@ -14,14 +14,16 @@ fn seeds() -> u64 {
 
 #[test]
 fn no_promise_breaks_in_any_world() {
-    let (mut done, mut hosts) = (0, 0);
+    let (mut done, mut hosts, mut second_phases) = (0, 0, 0);
     for seed in 0..seeds() {
         let scene = scene(seed, None);
         let report = run(&scene, Rules::default());
         assert_eq!(report.violations, [], "seed {seed}");
         done += report.done;
         hosts += scene.plan.hosts.len();
+        second_phases += u64::from(report.phases > 1);
     }
+    assert!(second_phases * 20 > seeds(), "second phases began in only {second_phases} of {} worlds", seeds());
     assert!(done * 2 > hosts, "a machine that does nothing is safe too: only {done} of {hosts} hosts were done");
 }
 

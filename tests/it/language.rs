@@ -10,22 +10,22 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
     ("name", "name: other\nsteps: [drain, restart, wait-up]", "/name", "\"other\""),
     ("description", "description: why\nsteps: [drain, restart, wait-up]", "/description", "\"why\""),
     ("reason", "reason: required\nsteps: [drain, restart, wait-up]", "/reason-required", "true"),
-    ("strategy", "strategy: one\nsteps: [drain, restart, wait-up]", "/strategy", "\"one\""),
+    ("strategy", "strategy: one\nsteps: [drain, restart, wait-up]", "/phases/0/strategy", "\"one\""),
     (
         "accept-outage",
         "strategy: all\naccept-outage: moved away\nsteps: [restart, wait-up]",
         "/accept-outage",
         "\"moved away\"",
     ),
-    ("concurrency", "concurrency: 3\nsteps: [drain, restart, wait-up]", "/max-hosts", "3"),
-    ("max-hosts", "concurrency: { max-hosts: 4 }\nsteps: [drain, restart, wait-up]", "/max-hosts", "4"),
+    ("concurrency", "concurrency: 3\nsteps: [drain, restart, wait-up]", "/phases/0/max-hosts", "3"),
+    ("max-hosts", "concurrency: { max-hosts: 4 }\nsteps: [drain, restart, wait-up]", "/phases/0/max-hosts", "4"),
     (
         "datacenters",
         "concurrency: { datacenters: parallel }\nsteps: [restart, wait-up]",
-        "/datacenter-order",
+        "/phases/0/datacenter-order",
         "\"parallel\"",
     ),
-    ("grace", "concurrency: { grace: 7s }\nsteps: [restart, wait-up]", "/grace-ms", "7000"),
+    ("grace", "concurrency: { grace: 7s }\nsteps: [restart, wait-up]", "/phases/0/grace-ms", "7000"),
     ("max-failures", "max-failures: 2\nsteps: [restart, wait-up]", "/max-failures", "2"),
     ("blocked-timeout", "blocked-timeout: 9m\nsteps: [restart, wait-up]", "/blocked-timeout-ms", "540000"),
     ("keyspaces", "cluster: { keyspaces: all }\nsteps: [restart, wait-up]", "/protect", "\"all\""),
@@ -53,9 +53,14 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/hosts/0/words/0/command/1",
         "\"why\"",
     ),
-    ("checks", "checks: { start: [schema-agreement] }\nsteps: [restart, wait-up]", "/checks-start", ""),
+    ("checks", "checks: { start: [schema-agreement] }\nsteps: [restart, wait-up]", "/phases/0/checks-start", ""),
     ("start", "checks: { start: [native-transport] }\nsteps: [stop, start, wait-up]", "/steps/1/kind", "\"start\""),
-    ("each-host", "checks: { each-host: [schema-agreement] }\nsteps: [restart, wait-up]", "/checks-each-host", ""),
+    (
+        "each-host",
+        "checks: { each-host: [schema-agreement] }\nsteps: [restart, wait-up]",
+        "/phases/0/checks-each-host",
+        "",
+    ),
     ("setup", "setup: [{ run: 'true', undo: 'echo back' }]\nsteps: [restart, wait-up]", "/setup", ""),
     ("undo", "steps: [{ run: 'echo', takes-down: nothing, undo: 'echo back' }]", "/hosts/0/words/0/undo/1", "\"back\""),
     ("undo", "setup: [{ run: 'true', undo: 'echo other' }]\nsteps: [restart, wait-up]", "/setup", ""),
@@ -111,8 +116,14 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
     ),
     ("approve", "steps: [approve: shall it be?, restart, wait-up]", "/steps/0/message", "\"shall it be?\""),
     ("scope", "steps: [{ approve: 'shall it be?', scope: rest }, restart, wait-up]", "/steps/0/scope", "\"rest\""),
-    ("first", "first: 2\nsteps: [restart, wait-up]", "/first/hosts", "2"),
-    ("then", "first: 2\nthen: stop\nsteps: [restart, wait-up]", "/first/then", "\"stop\""),
+    (
+        "phases",
+        "phases: [{ name: one, steps: [restart, wait-up] }, { name: two, steps: [{ run: 'true', takes-down: nothing }] }]",
+        "/phases/1/name",
+        "\"two\"",
+    ),
+    ("first", "first: 2\nsteps: [restart, wait-up]", "/phases/0/first/hosts", "2"),
+    ("then", "first: 2\nthen: stop\nsteps: [restart, wait-up]", "/phases/0/first/then", "\"stop\""),
     ("until", "until: { command: 'echo x' }\nsteps: [restart, wait-up]", "/steps/0/kind", "\"until\""),
     ("command", "until: { command: 'echo x' }\nsteps: [restart, wait-up]", "/hosts/0/words/0/command/1", "\"x\""),
     (
@@ -130,43 +141,43 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
     (
         "pending-compactions",
         "checks: { start: [{ pending-compactions: { max: 9 } }] }\nsteps: [restart, wait-up]",
-        "/demands-start/0/check",
+        "/phases/0/demands-start/0/check",
         "\"pending-compactions\"",
     ),
     (
         "max",
         "checks: { start: [{ pending-compactions: { max: 9 } }] }\nsteps: [restart, wait-up]",
-        "/demands-start/0/bound",
+        "/phases/0/demands-start/0/bound",
         "9",
     ),
     (
         "disk-headroom",
         "checks: { each-host: [{ disk-headroom: { severity: warn } }] }\nsteps: [restart, wait-up]",
-        "/demands-each-host/0/check",
+        "/phases/0/demands-each-host/0/check",
         "\"disk-headroom\"",
     ),
     (
         "min",
         "checks: { each-host: [{ disk-headroom: { min: 33 } }] }\nsteps: [restart, wait-up]",
-        "/demands-each-host/0/bound",
+        "/phases/0/demands-each-host/0/bound",
         "33",
     ),
     (
         "hints-drained",
         "checks: { each-host: [{ hints-drained: { severity: stop } }] }\nsteps: [restart, wait-up]",
-        "/demands-each-host/0/check",
+        "/phases/0/demands-each-host/0/check",
         "\"hints-drained\"",
     ),
     (
         "no-repair",
         "checks: { each-host: [{ no-repair: { severity: stop } }] }\nsteps: [restart, wait-up]",
-        "/demands-each-host/0/check",
+        "/phases/0/demands-each-host/0/check",
         "\"no-repair\"",
     ),
     (
         "severity",
         "checks: { each-host: [{ no-repair: { severity: warn } }] }\nsteps: [restart, wait-up]",
-        "/demands-each-host/0/severity",
+        "/phases/0/demands-each-host/0/severity",
         "\"warn\"",
     ),
     (
@@ -385,4 +396,80 @@ fn a_registered_value_that_a_shell_would_read_again_ends_the_host_at_the_step_th
     expect(run("'true'", "echo {{ host.vars.port }}"), 3, &["it is empty"]);
     let long = ["its output cannot become host.vars.port: it has 5000 bytes, and a value at most 4096", "1 failed"];
     expect(run("sh -c 'head -c 5000 /dev/zero | tr \"\\\\0\" x'", "echo {{ host.vars.port }}"), 3, &long);
+}
+
+const PHASES: &str = r#"concurrency: 2
+phases:
+  - name: first round
+    strategy: all
+    steps:
+      - run: sh -c 'test ! -e "STOP/{{ host }}" && sleep 0.{{ params.nap }} && echo "one {{ host }}" >> "LOGFILE"'
+        takes-down: nothing
+  - name: second round
+    targets: { racks: [rack2, rack3] }
+    steps:
+      - run: sh -c 'echo "two {{ host }}" >> "LOGFILE"'
+        takes-down: nothing
+params:
+  nap: { default: "2" }
+"#;
+
+fn phases(desk: &Desk) -> (String, std::path::PathBuf) {
+    let log = desk.path("log");
+    let stop = desk.path("stop");
+    std::fs::create_dir_all(&stop).unwrap();
+    let body = PHASES.replace("LOGFILE", &log.display().to_string()).replace("STOP", &stop.display().to_string());
+    (desk.file("p.yaml", &playbook(&body)), log)
+}
+
+#[test]
+fn a_phase_begins_when_every_host_is_through_the_one_before() {
+    let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(6) });
+    let (file, log) = phases(&desk);
+    let seed = desk.lab().sandbox.seed();
+    expect(
+        desk.rollbook(&["plan", &file, "--seed-host", &seed]),
+        0,
+        &[
+            "phase 1: first round",
+            "phase 2: second round",
+            "a phase begins when every host of the one before is through",
+        ],
+    );
+    expect(desk.on_cluster(&["run", &file, "--yes"]), 0, &["6 done", "phase 2 of 2 (second round) begins"]);
+    let said = std::fs::read_to_string(log).unwrap();
+    let rounds: Vec<&str> = said.lines().map(|line| &line[..3]).collect();
+    assert_eq!(rounds, [["one"; 6].as_slice(), &["two"; 4]].concat(), "{said}");
+    assert!(!said.contains("two 10.10.0.11") && said.contains("two 10.10.0.12"), "rack1 is left alone: {said}");
+}
+
+#[test]
+fn no_later_phase_begins_behind_a_failure_and_resume_goes_on_where_it_was() {
+    let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(6) });
+    let (file, log) = phases(&desk);
+    let stopper = desk.path("stop").join("10.10.0.12");
+    std::fs::write(&stopper, "").unwrap();
+    let with_failures = std::fs::read_to_string(&file).unwrap() + "max-failures: 3\n";
+    std::fs::write(&file, with_failures).unwrap();
+    expect(desk.on_cluster(&["run", &file, "--yes"]), 3, &["1 failed", "at phase 1 of 2 (first round)"]);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!((said.matches("one").count(), said.matches("two").count()), (5, 0), "{said}");
+    std::fs::remove_file(&stopper).unwrap();
+    expect(desk.rollbook(&["resume", "last", "--retry-failed"]), 0, &["6 done", "at phase 2 of 2 (second round)"]);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!((said.matches("one").count(), said.matches("two").count()), (6, 4), "{said}");
+}
+
+#[test]
+fn a_run_that_stops_between_its_phases_goes_on_with_the_next() {
+    let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(6) });
+    let (file, log) = phases(&desk);
+    expect(desk.on_cluster(&["run", &file, "--yes", "--stop-after", "6"]), 4, &["6 done", "at phase 1 of 2"]);
+    expect(desk.rollbook(&["resume", "last"]), 0, &["6 done"]);
+    let said = std::fs::read_to_string(log).unwrap();
+    assert_eq!((said.matches("one").count(), said.matches("two").count()), (6, 4), "nothing twice: {said}");
+    // a phase that the operator leaves no host is said to be left out
+    let seed = desk.lab().sandbox.seed();
+    let said = desk.rollbook(&["plan", &file, "--seed-host", &seed, "--only", "rack=rack1"]);
+    expect(said, 0, &["phase `second round` is left out: `--only` and `--skip` leave it no host"]);
 }

@@ -142,7 +142,7 @@ fn another_target_order_gives_another_plan_and_the_same_conflicts() {
     let west = planned(&playbook, &topology, &Options::default());
     playbook.targets.datacenters.pop();
     let alone = planned(&playbook, &topology, &Options::default());
-    assert_eq!(west.plan.datacenters[0].name, "west");
+    assert_eq!(west.plan.phases[0].datacenters[0].name, "west");
     assert_eq!((west.estimate.waves.len(), alone.estimate.waves.len()), (6, 3));
     assert_eq!(west.plan.shared, alone.plan.shared);
     assert_eq!(alone.plan.nodes.len(), 12);

@@ -41,10 +41,24 @@ pub(super) struct Checks<'a> {
     stopped: bool,
     /// What the step that registers printed on each host.
     printed: BTreeMap<usize, String>,
-    /// Steps with an undo that were started, by host: true when they were taken back since.
-    undone: BTreeMap<usize, BTreeMap<usize, bool>>,
+    /// Steps with an undo that were started, by host.
+    undone: BTreeMap<usize, BTreeMap<usize, Left>>,
+    /// At which step each host failed, was lost or waits for an answer.
+    failed_at: BTreeMap<usize, usize>,
     /// Hosts of which rollbook says that they have ended.
     over: BTreeSet<usize>,
+    /// Which host is through which phase, and at which step each was last.
+    finished: BTreeSet<(usize, usize)>,
+    last_step: BTreeMap<usize, usize>,
+}
+
+/// What a step with an undo did on its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Owed,
+    TakenBack,
+    /// Its undo failed.
+    Failed,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +80,10 @@ impl<'a> Checks<'a> {
             stopped: false,
             printed: BTreeMap::new(),
             undone: BTreeMap::new(),
+            failed_at: BTreeMap::new(),
             over: BTreeSet::new(),
+            finished: BTreeSet::new(),
+            last_step: BTreeMap::new(),
         }
     }
 
@@ -87,11 +104,13 @@ impl<'a> Checks<'a> {
     pub fn spawned(&mut self, world: &World, job: &Job, task: Task, disruptive: bool, now: Ms) {
         let Task::Step { host, step, .. } = task else { return };
         let undone = self.undone.entry(host).or_default();
-        if undone.range(..step).any(|(_, undone)| *undone) {
+        let phases = &self.scene.plan.phases;
+        let from = phases.iter().find(|phase| (phase.from..phase.to).contains(&step)).map_or(0, |phase| phase.from);
+        if undone.range(from..step).any(|(_, left)| *left == Left::TakenBack) {
             self.violation(now, format!("(vi) {task:?} starts, and an earlier step of its host was taken back"));
         }
         if self.scene.plan.hosts[host].words[step].undo.is_some() {
-            self.undone.entry(host).or_default().insert(step, false);
+            self.undone.entry(host).or_default().insert(step, Left::Owed);
         }
         let reads = self.scene.plan.hosts[host].words[step].command.iter().any(|word| word.contains("‹host.vars."));
         if reads && !self.printed.get(&host).is_some_and(|value| !value.is_empty() && !value.contains(' ')) {
@@ -163,17 +182,54 @@ impl<'a> Checks<'a> {
             self.violation(now, format!("(vi) {task:?} starts while {other:?} runs"));
         }
         let undone = self.undone.entry(host).or_default();
-        let last = undone.iter().rev().find(|(_, undone)| !**undone).map(|(step, _)| *step);
-        undone.insert(step, true);
-        if last != Some(step) {
+        let last = undone.iter().rev().find(|(_, left)| **left == Left::Owed).map(|(step, _)| *step);
+        let again = undone.insert(step, Left::TakenBack) == Some(Left::Failed);
+        if last != Some(step) && !again {
             self.violation(now, format!("(vi) {task:?} starts, and {last:?} is to be taken back first"));
+        }
+    }
+
+    pub fn undo_ended(&mut self, task: Task, ok: bool) {
+        let Task::HostUndo { host, step, .. } = task else { return };
+        if !ok {
+            self.undone.entry(host).or_default().insert(step, Left::Failed);
+        }
+    }
+
+    fn whether_over(&mut self, event: &Event) {
+        let (host, event) = match &event.what {
+            What::Host { host, event } => (host, event),
+            What::Step { host, step, event: StepEvent::Asked { .. } } => {
+                self.failed_at.insert(*host, *step);
+                return;
+            }
+            _ => return,
+        };
+        match event {
+            HostEvent::Failed { step, .. } | HostEvent::Lost { step, .. } => {
+                self.failed_at.insert(*host, *step);
+            }
+            // a person vouches for the step: what it did is there
+            HostEvent::Resolved { how: Resolution::Done, .. } => {
+                let step = self.failed_at.get(host).and_then(|step| self.undone.get_mut(host)?.get_mut(step));
+                step.into_iter().for_each(|left| *left = Left::Owed);
+            }
+            _ => {}
+        }
+        let on = matches!(event, HostEvent::Resolved { how: Resolution::Done | Resolution::Retry, .. });
+        if on || *event == HostEvent::Opened {
+            self.over.remove(host);
+        } else if ends(event) {
+            self.over.insert(*host);
         }
     }
 
     /// Nothing of a host that has ended is left as its steps made it.
     fn all_undone(&mut self, now: Ms) {
-        let left =
-            self.undone.iter().find(|(host, steps)| self.over.contains(host) && steps.values().any(|done| !done));
+        let left = self
+            .undone
+            .iter()
+            .find(|(host, steps)| self.over.contains(host) && steps.values().any(|left| *left == Left::Owed));
         if let Some((host, steps)) = left {
             self.violation(now, format!("(vi) the run ends, and of host {host} {steps:?} were not taken back"));
         }
@@ -213,6 +269,7 @@ impl<'a> Checks<'a> {
     }
 
     pub fn event(&mut self, _world: &World, job: &Job, event: &Event) {
+        self.whether_over(event);
         match &event.what {
             What::Run(RunEvent::Started { .. }) => {
                 self.stopped = false;
@@ -226,12 +283,18 @@ impl<'a> Checks<'a> {
                 }
             }
             What::Run(RunEvent::Ended { .. }) => self.all_undone(event.at),
-            What::Host { host, event: HostEvent::Resolved { how: Resolution::Done | Resolution::Retry, .. } } => {
-                self.over.remove(host);
-            }
             What::Host { host, event: HostEvent::Back } => self.proved(*host),
-            What::Host { host, event } if ends(event) => {
-                self.over.insert(*host);
+            What::Host { host, event: HostEvent::Done | HostEvent::AlreadyDone { .. } } => {
+                let step = self.last_step.get(host).copied().unwrap_or(0);
+                let phase = self.scene.plan.phases.iter().position(|phase| (phase.from..phase.to).contains(&step));
+                self.finished.insert((phase.unwrap_or(0), *host));
+            }
+            What::Host { host, event: HostEvent::Resolved { how: Resolution::Skip, .. } } => {
+                self.finished.extend((0..self.scene.plan.phases.len()).map(|phase| (phase, *host)));
+            }
+            What::Step { host, step, event: StepEvent::Started { .. } } => {
+                self.last_step.insert(*host, *step);
+                self.phases_before_are_over(*step, event.at);
             }
             What::Step { host, step, event: StepEvent::Passed { .. } }
                 if self.scene.plan.steps[*step].kind == StepKind::WaitUp =>
@@ -239,6 +302,16 @@ impl<'a> Checks<'a> {
                 self.proved(*host);
             }
             _ => {}
+        }
+    }
+
+    /// A step of a phase begins only when every host of the phases before is through them.
+    fn phases_before_are_over(&mut self, step: usize, now: Ms) {
+        let before = self.scene.plan.phases.iter().enumerate().take_while(|(_, phase)| phase.to <= step);
+        let all: Vec<(usize, usize)> =
+            before.flat_map(|(number, phase)| phase.hosts.iter().map(move |host| (number, *host))).collect();
+        if let Some((phase, host)) = all.into_iter().find(|of| !self.finished.contains(of)) {
+            self.violation(now, format!("(vi) step {step} begins while host {host} is not through phase {phase}"));
         }
     }
 

@@ -30,7 +30,10 @@ pub struct Report {
     /// Virtual ms.
     pub took: Ms,
     pub events: Vec<Event>,
+    /// Hosts that are through a phase.
     pub done: usize,
+    /// Phases that began.
+    pub phases: usize,
     pub questions: usize,
 }
 
@@ -84,7 +87,8 @@ pub fn run(scene: &Scene, rules: Rules) -> Report {
         outcome: drive.job.ended,
         sessions: drive.job.session,
         took: drive.now - START,
-        done: drive.job.hosts.iter().filter(|host| host.standing == Standing::Done).count(),
+        done: drive.job.hosts.iter().filter(|host| host.standing == Standing::Done || host.through > 0).count(),
+        phases: drive.job.phase + 1,
         events: drive.events,
         questions: drive.questions,
     }
@@ -227,7 +231,9 @@ impl Drive<'_> {
     /// A person looks in now and then, and lets go on whatever waits.
     fn person(&mut self) {
         let plan = &self.scene.plan;
-        if plan.first.is_none() && plan.steps.iter().all(|step| step.kind != StepKind::Approve) {
+        if plan.phases.iter().all(|phase| phase.first.is_none())
+            && plan.steps.iter().all(|step| step.kind != StepKind::Approve)
+        {
             return;
         }
         let told = || Input::Told(Told::Approve { by: "sim".into(), host: None });
@@ -280,6 +286,9 @@ impl Drive<'_> {
         if let Input::Ended { task, .. } = &input {
             self.running.remove(task);
             self.checks.ended(*task);
+            if let Input::Ended { end, .. } = &input {
+                self.checks.undo_ended(*task, end.ok());
+            }
             if let (Task::Step { host, .. }, Input::Ended { registered: Some(value), .. }) = (task, &input) {
                 self.checks.printed(*host, value);
             }

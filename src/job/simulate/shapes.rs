@@ -1,7 +1,7 @@
 //! Random clusters, random plans, random hazards.
 
 use super::dice::Dice;
-use crate::plan::model::{Datacenter, Node, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION};
+use crate::plan::model::{Datacenter, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION};
 use crate::plan::protection::{Protection, protects, racks_are_free};
 use crate::playbook::model::{
     ApproveScope, DatacenterOrder, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown, Then,
@@ -158,7 +158,8 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
     let skip = dice.chance(300);
     let worked: Vec<usize> = (0..topology.hosts.len()).filter(|_| !skip || dice.chance(700)).collect();
     let worked = if worked.is_empty() { vec![0] } else { worked };
-    Plan {
+    let first = person(&mut dice.aside(), steps.as_slice());
+    let mut plan = Plan {
         version: VERSION,
         name: "hostile".into(),
         description: None,
@@ -181,21 +182,28 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         protect: counted.clone(),
         shared: protection.shared.clone(),
         everybody_conflicts: protection.everybody.clone(),
-        strategy: if dice.chance(150) { Strategy::One } else { Strategy::Topology },
-        datacenters: datacenters(topology, &protection),
-        datacenter_order: if dice.chance(500) { DatacenterOrder::Parallel } else { DatacenterOrder::Serial },
-        max_hosts: Some(*dice.pick(&[1, 2, 3, 10, 100])),
+        phases: vec![Phase {
+            name: None,
+            from: 0,
+            to: steps.len(),
+            hosts: (0..worked.len()).collect(),
+            strategy: if dice.chance(150) { Strategy::One } else { Strategy::Topology },
+            datacenters: datacenters(topology, &protection),
+            datacenter_order: if dice.chance(500) { DatacenterOrder::Parallel } else { DatacenterOrder::Serial },
+            max_hosts: Some(*dice.pick(&[1, 2, 3, 10, 100])),
+            first: None,
+            grace_ms: 0,
+            checks_start: vec![],
+            checks_each_host: vec![],
+            demands_start: vec![],
+            demands_each_host: vec![],
+            left_out: vec![],
+        }],
         max_failures: *dice.pick(&[0, 0, 1, 3]),
-        first: person(&mut dice.aside(), steps.as_slice()),
         stop_after: dice.chance(100).then(|| dice.between(1, 5) as u32),
-        grace_ms: *dice.pick(&[0, 0, 20_000]),
         blocked_timeout_ms: 300_000,
         poll_ms: 5_000,
-        checks_start: vec![],
-        checks_each_host: vec![],
         gates: vec![],
-        demands_start: vec![],
-        demands_each_host: vec![],
         known_down: Default::default(),
         known_down_reason: None,
         waived: vec![],
@@ -203,10 +211,33 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         // (drawn from the seed itself: the rest of a scene stays what it was)
         setup: setup(dice.clone()),
         steps,
-        left_out: vec![],
         hosts: worked.into_iter().map(|node| Target { node, vars: BTreeMap::new(), words: words.clone() }).collect(),
         warnings: vec![],
+    };
+    let phase = &mut plan.phases[0];
+    (phase.first, phase.grace_ms) = (first, *dice.pick(&[0, 0, 20_000]));
+    let mut aside = dice.aside();
+    if aside.chance(250) {
+        second_phase(&mut aside, &mut plan);
     }
+    plan
+}
+
+/// Another chain behind the first, for some of the hosts, in another order.
+fn second_phase(dice: &mut Dice, plan: &mut Plan) {
+    let (from, steps) = (plan.steps.len(), chain(dice));
+    let words = vec![Rendered { command: vec!["true".into()], ..Rendered::default() }; steps.len()];
+    plan.steps.extend(steps);
+    plan.hosts.iter_mut().for_each(|host| host.words.extend(words.clone()));
+    let mut hosts: Vec<usize> = (0..plan.hosts.len()).filter(|_| dice.chance(800)).collect();
+    hosts.reverse();
+    let mut phase =
+        Phase { from, to: plan.steps.len(), max_hosts: Some(*dice.pick(&[1, 3, 10])), ..plan.phases[0].clone() };
+    phase.hosts = if hosts.is_empty() { vec![0] } else { hosts };
+    phase.first = person(dice, &plan.steps);
+    phase.strategy = *dice.pick(&[Strategy::One, Strategy::Topology, Strategy::Topology]);
+    (plan.phases[0].name, phase.name) = (Some("one".into()), Some("two".into()));
+    plan.phases.push(phase);
 }
 
 /// Behind a step that registers some step reads what it printed.

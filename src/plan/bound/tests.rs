@@ -4,6 +4,12 @@ use super::*;
 use crate::plan::model::Shared;
 use crate::plan::samples;
 
+fn with(change: impl Fn(&mut Phase)) -> Plan {
+    let mut plan = samples::six_hosts();
+    change(&mut plan.phases[0]);
+    plan
+}
+
 #[test]
 fn six_hosts_in_three_racks_need_three_waves() {
     let (waves, reason) = lower_bound(&samples::six_hosts());
@@ -13,19 +19,38 @@ fn six_hosts_in_three_racks_need_three_waves() {
 
 #[test]
 fn a_limit_of_hosts_at_once_can_bind_harder() {
-    let plan = Plan { max_hosts: Some(1), ..samples::six_hosts() };
+    let plan = with(|phase| {
+        phase.max_hosts = Some(1);
+    });
     assert_eq!(lower_bound(&plan), (6, "6 hosts, at most 1 at once".into()));
-    assert_eq!(lower_bound(&Plan { max_hosts: Some(2), ..samples::six_hosts() }).0, 3);
+    assert_eq!(
+        lower_bound(&with(|phase| {
+            phase.max_hosts = Some(2);
+        }))
+        .0,
+        3
+    );
 }
 
 #[test]
 fn the_strategy_counts() {
-    let one = Plan { strategy: Strategy::One, ..samples::six_hosts() };
+    let one = with(|phase| {
+        phase.strategy = Strategy::One;
+    });
     assert_eq!(lower_bound(&one).0, 6);
     assert!(lower_bound(&one).1.contains("one host of a data centre at a time"));
-    let all = Plan { strategy: Strategy::All, ..samples::six_hosts() };
+    let all = with(|phase| {
+        phase.strategy = Strategy::All;
+    });
     assert_eq!(lower_bound(&all), (1, "no two of the hosts exclude each other".into()));
-    assert_eq!(lower_bound(&Plan { strategy: Strategy::All, max_hosts: Some(4), ..samples::six_hosts() }).0, 2);
+    assert_eq!(
+        lower_bound(&with(|phase| {
+            phase.strategy = Strategy::All;
+            phase.max_hosts = Some(4);
+        }))
+        .0,
+        2
+    );
 }
 
 #[test]
@@ -35,16 +60,16 @@ fn data_centres_one_after_the_other_add_up() {
         node.datacenter = "dc2".into();
     }
     plan.shared.retain(|pair| pair.b < 4);
-    let mut second = plan.datacenters[0].clone();
-    plan.datacenters[0].racks.pop();
+    let mut second = plan.phases[0].datacenters[0].clone();
+    plan.phases[0].datacenters[0].racks.pop();
     second.name = "dc2".into();
     second.racks = vec!["rack3".into()];
-    plan.datacenters.push(second);
+    plan.phases[0].datacenters.push(second);
     let (waves, reason) = lower_bound(&plan);
     assert_eq!(waves, 3, "2 + 1");
     assert!(reason.starts_with("one data centre after the other: dc1 needs 2 ("), "{reason}");
     assert!(reason.ends_with("dc2 needs 1 (no two of the hosts exclude each other)"), "{reason}");
-    plan.datacenter_order = DatacenterOrder::Parallel;
+    plan.phases[0].datacenter_order = DatacenterOrder::Parallel;
     assert_eq!(lower_bound(&plan).0, 2);
 }
 
@@ -79,7 +104,7 @@ fn the_clique_is_the_largest_and_is_one() {
             members.iter().all(|a| members.iter().all(|b| a == b || conflicts.share(*a, *b)))
         };
         let largest = (0u32..1024).filter(|set| clique(*set)).map(u32::count_ones).max().unwrap();
-        let found = largest_clique(&conflicts, &hosts);
+        let found = largest_clique(&conflicts, Strategy::Topology, &hosts);
         assert_eq!(found.len() as u32, largest);
         assert!(clique(found.iter().map(|host| 1 << host).sum()), "what was found must be a clique");
     }

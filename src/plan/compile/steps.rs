@@ -138,7 +138,8 @@ fn values(host: &HostContext) -> BTreeMap<String, String> {
 
 /// The variables of a host as a file gives them: those that the playbook reads.
 pub fn vars(playbook: &Playbook, host: &Host) -> BTreeMap<String, String> {
-    let read: BTreeSet<String> = playbook.steps.iter().flat_map(reads_of_hosts).map(|(name, _)| name).collect();
+    let steps = playbook.parts().into_iter().flat_map(|(_, book)| &book.steps);
+    let read: BTreeSet<String> = steps.flat_map(reads_of_hosts).map(|(name, _)| name).collect();
     let mut vars = values(&host_context(&playbook.cluster, host));
     vars.retain(|name, _| read.contains(name));
     vars
@@ -146,7 +147,8 @@ pub fn vars(playbook: &Playbook, host: &Host) -> BTreeMap<String, String> {
 
 /// Between two polls before a host is taken out: as in the chain's gate.
 pub fn poll(playbook: &Playbook, options: &Options) -> Duration {
-    let gate = playbook.steps.iter().find(|step| step.kind == StepKind::WaitUp);
+    let steps = playbook.parts().into_iter().flat_map(|(_, part)| &part.steps);
+    let gate = steps.into_iter().find(|step| step.kind == StepKind::WaitUp);
     options.poll.unwrap_or(gate.map_or(defaults::POLL, |step| step.poll))
 }
 

@@ -5,7 +5,7 @@ use crate::plan::lint;
 use crate::plan::samples;
 use crate::playbook::command::split;
 use crate::playbook::defaults;
-use crate::playbook::model::{OnFailure, StepKind, TakesDown, When};
+use crate::playbook::model::{OnFailure, StepKind, Strategy, TakesDown, When};
 use crate::playbook::template::Params;
 
 pub fn step(kind: StepKind, command: Option<&str>) -> Step {
@@ -67,7 +67,7 @@ fn the_rolling_reboot_of_six_hosts() {
     let plan = plan(&rolling_reboot(), &Options::default()).unwrap();
     let by_hand = samples::six_hosts();
     assert_eq!(plan.shared, by_hand.shared);
-    assert_eq!(plan.datacenters, by_hand.datacenters);
+    assert_eq!(plan.phases[0].datacenters, by_hand.phases[0].datacenters);
     assert_eq!(plan.hosts.iter().map(|host| host.node).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     let words = &plan.hosts[2].words;
     let ssh = "ssh -o BatchMode=yes -o ConnectTimeout=10 10.77.0.12";
@@ -77,7 +77,7 @@ fn the_rolling_reboot_of_six_hosts() {
     assert!(words[3].command.is_empty());
     assert_eq!(plan.nodes[2].ssh.join(" "), ssh);
     assert_eq!(plan.nodes[2].nodetool.last().unwrap(), "‹args›");
-    assert_eq!((plan.max_hosts, plan.poll_ms, plan.blocked_timeout_ms), (Some(10), 5_000, 1_800_000));
+    assert_eq!((plan.phases[0].max_hosts, plan.poll_ms, plan.blocked_timeout_ms), (Some(10), 5_000, 1_800_000));
     assert_eq!(plan.warnings, []);
 }
 
@@ -88,7 +88,7 @@ fn targets_narrow_the_work_and_not_what_is_checked() {
     assert_eq!(plan.hosts.iter().map(|host| host.node).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(plan.nodes.len(), 6);
     assert_eq!(plan.shared, samples::six_hosts().shared, "hosts not worked on still conflict");
-    assert_eq!(plan.datacenters[0].racks, ["rack2"]);
+    assert_eq!(plan.phases[0].datacenters[0].racks, ["rack2"]);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_rack_that_shares_ranges_is_not_worked_on_as_a_whole() {
     let mut topology = samples::six_hosts_topology();
     topology.rings[0].sets[0] = vec![0, 1, 4];
     let free = |playbook: &Playbook, topology: &Topology| {
-        compile(playbook, topology, &Params::new(), &Options::default()).unwrap().datacenters[0].rack_by_rack
+        compile(playbook, topology, &Params::new(), &Options::default()).unwrap().phases[0].datacenters[0].rack_by_rack
     };
     assert!(!free(&rolling_reboot(), &topology), "two replicas of a range in one rack, whatever the counts say");
     assert!(free(&rolling_reboot(), &samples::six_hosts_topology()));
@@ -130,7 +130,7 @@ fn a_step_whose_when_is_false_is_left_out_and_named() {
     };
     assert_eq!(compiled(true).steps.len(), 4);
     assert_eq!(compiled(false).steps.len(), 3);
-    assert_eq!(compiled(false).left_out, ["stop: `params.stop` is false"]);
+    assert_eq!(compiled(false).phases[0].left_out, ["stop: `params.stop` is false"]);
     assert_eq!(compiled(false).hosts[0].words.len(), 3);
 }
 

@@ -26,7 +26,7 @@ fn the_hash_is_over_the_plan_alone() {
     assert!(file.hash.starts_with("sha256:") && file.hash.len() == 7 + 64);
     file.estimate.lower_bound = 9;
     assert!(read(write(&file).as_bytes()).is_ok(), "an estimate is for the eye");
-    assert_ne!(hash(&Plan { max_hosts: Some(3), ..samples::six_hosts() }), file.hash);
+    assert_ne!(hash(&Plan { max_failures: 3, ..samples::six_hosts() }), file.hash);
 }
 
 #[test]
@@ -66,8 +66,8 @@ fn a_file_that_was_cut_off_says_so() {
 
 #[test]
 fn a_newer_version_names_both() {
-    let newer = text().replacen("\"version\": 1", "\"version\": 2", 1).replacen("\"name\"", "\"nom\"", 1);
-    assert_eq!(refusal(&newer), "the plan has version 2, this rollbook reads version 1");
+    let newer = text().replacen("\"version\": 2", "\"version\": 3", 1).replacen("\"name\"", "\"nom\"", 1);
+    assert_eq!(refusal(&newer), "the plan has version 3, this rollbook reads version 2");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Does the chain of steps leave every host up, by the kinds alone?
 
-use crate::plan::model::{Plan, Step, Target};
+use crate::plan::model::{Phase, Plan, Step};
 use crate::playbook::model::{OnFailure, StepKind, TakesDown};
 use std::collections::BTreeSet;
 
@@ -8,7 +8,8 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
     if plan.steps.is_empty() {
         found.push("there is no step".into());
     }
-    for (index, step) in plan.steps.iter().enumerate() {
+    for (phase, index) in plan.phases.iter().flat_map(|phase| (phase.from..phase.to).map(move |index| (phase, index))) {
+        let step = &plan.steps[index];
         let mut say = |what: &str| found.push(format!("step {} ({}): {what}", index + 1, step.name));
         if !takes_down_fits(step) {
             say("its kind takes away something else");
@@ -25,12 +26,13 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         if step.on_failure == OnFailure::Continue && proves_the_host(step.kind) {
             say("a host that fails here must not go on");
         }
-        let resolved = step.idempotent || plan.hosts.iter().all(|host| host.words[index].probe.is_some());
+        let here = phase.hosts.iter().map(|target| &plan.hosts[*target].words[index]);
+        let resolved = step.idempotent || here.clone().all(|words| words.probe.is_some() || words.left_out.is_some());
         let may = matches!(step.kind, StepKind::Drain | StepKind::Verify) || (step.kind == StepKind::Run && resolved);
         if step.on_timeout == OnFailure::Continue && !may {
             say("a host on which it may still be running must not go on");
         }
-        if step.kind == StepKind::Until && index > 0 {
+        if step.kind == StepKind::Until && index > phase.from {
             say("whether a host is done already is asked first");
         }
         if step.scope.is_some() != (step.kind == StepKind::Approve) {
@@ -42,19 +44,25 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
             say("it is tried again without a proof that it did not happen");
         }
     }
-    let left_out =
-        |target: &Target| -> Vec<bool> { target.words.iter().map(|words| words.left_out.is_some()).collect() };
-    let mut chains: BTreeSet<Vec<bool>> = plan.hosts.iter().map(left_out).collect();
-    chains.insert(vec![false; plan.steps.len()]);
-    chains.iter().for_each(|left_out| leaves_the_host_up(plan, left_out, found));
+    for phase in &plan.phases {
+        let left_out = |target: &usize| -> Vec<bool> {
+            plan.hosts[*target].words.iter().map(|words| words.left_out.is_some()).collect()
+        };
+        let mut chains: BTreeSet<Vec<bool>> = phase.hosts.iter().map(left_out).collect();
+        chains.insert(vec![false; plan.steps.len()]);
+        chains.iter().for_each(|left_out| leaves_the_host_up(plan, phase, left_out, found));
+    }
 }
 
 /// On a host on which these steps are left out.
-fn leaves_the_host_up(plan: &Plan, left_out: &[bool], found: &mut Vec<String>) {
-    for (index, step) in plan.steps.iter().enumerate().filter(|(index, _)| !left_out[*index]) {
+fn leaves_the_host_up(plan: &Plan, phase: &Phase, left_out: &[bool], found: &mut Vec<String>) {
+    for (index, step) in (phase.from..phase.to).map(|index| (index, &plan.steps[index])) {
+        if left_out[index] {
+            continue;
+        }
         let mut say = |what: &str| found.push(format!("step {} ({}): {what}", index + 1, step.name));
-        let later = plan.steps.iter().zip(left_out).skip(index + 1).filter(|(_, left_out)| !**left_out);
-        let later: Vec<&Step> = later.map(|(step, _)| step).collect();
+        let later = (index + 1..phase.to).filter(|later| !left_out[*later]);
+        let later: Vec<&Step> = later.map(|later| &plan.steps[later]).collect();
         if step.disruptive() && !later.iter().any(|step| step.kind == StepKind::WaitUp) {
             say("it takes the host away, and no wait-up follows");
         }

@@ -1,6 +1,6 @@
 //! Are the pairs that exclude each other all there, and right?
 
-use crate::plan::model::{NodeIx, Plan};
+use crate::plan::model::{NodeIx, Phase, Plan};
 use crate::playbook::model::{Keyspaces, Strategy};
 use crate::topology::model::{Replication, Topology};
 use std::collections::BTreeMap;
@@ -21,9 +21,10 @@ pub fn well_formed(plan: &Plan, found: &mut Vec<String>) {
 }
 
 /// Where racks are finished one by one, no two hosts of one rack exclude each other.
-pub fn racks_are_free(plan: &Plan, found: &mut Vec<String>) {
-    for dc in plan.datacenters.iter().filter(|dc| dc.rack_by_rack) {
-        if plan.strategy != Strategy::Topology || plan.everybody_conflicts.is_some() {
+pub fn racks_are_free<'p>(plan: &'p Plan, found: &mut Vec<String>) {
+    let of = |phase: &'p Phase| phase.datacenters.iter().map(move |dc| (phase, dc));
+    for (phase, dc) in plan.phases.iter().flat_map(of).filter(|(_, dc)| dc.rack_by_rack) {
+        if phase.strategy != Strategy::Topology || plan.everybody_conflicts.is_some() {
             found.push(format!("{} goes rack by rack, without a rule that frees a rack", dc.name));
         }
         for pair in &plan.shared {

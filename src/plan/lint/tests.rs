@@ -49,26 +49,35 @@ fn nodes_and_order() {
         // a second data centre, whose only host comes first
         let node = plan.hosts.last().unwrap().node;
         plan.nodes[node].datacenter = "dc2".into();
-        plan.datacenters.insert(
+        plan.phases[0].datacenters.insert(
             1,
             crate::plan::model::Datacenter { name: "dc2".into(), rack_by_rack: false, racks: vec!["rack3".into()] },
         );
         plan.hosts.rotate_right(1);
     });
-    broken("not in the order", |plan| drop(plan.datacenters[0].racks.remove(2)));
-    broken("has no host to work on", |plan| plan.datacenters[0].racks.push("rack9".into()));
+    broken("not in the order", |plan| drop(plan.phases[0].datacenters[0].racks.remove(2)));
+    broken("has no host to work on", |plan| plan.phases[0].datacenters[0].racks.push("rack9".into()));
     broken("has 3 steps of 4", |plan| drop(plan.hosts[0].words.pop()));
 }
 
 #[test]
 fn limits() {
     broken("nobody accepted the outage", |plan| {
-        plan.strategy = crate::playbook::model::Strategy::All;
-        plan.datacenters[0].rack_by_rack = false;
+        plan.phases[0].strategy = crate::playbook::model::Strategy::All;
+        plan.phases[0].datacenters[0].rack_by_rack = false;
     });
-    broken("no hosts at all", |plan| plan.max_hosts = Some(0));
+    broken("no hosts at all", |plan| plan.phases[0].max_hosts = Some(0));
     broken("without a pause", |plan| plan.poll_ms = 0);
     broken("version 7", |plan| plan.version = 7);
+}
+
+#[test]
+fn phases() {
+    broken("do not share the steps out", |plan| plan.phases[0].from = 1);
+    broken("belong to no phase", |plan| plan.phases[0].to = 3);
+    broken("no phase works on a host", |plan| plan.phases[0].hosts.truncate(5));
+    broken("twice in a phase", |plan| plan.phases[0].hosts.push(5));
+    broken("a phase names a host that is none", |plan| plan.phases[0].hosts.push(6));
 }
 
 #[test]
@@ -76,10 +85,12 @@ fn chain() {
     broken("no wait-up follows", |plan| {
         plan.steps.pop();
         plan.hosts.iter_mut().for_each(|host| drop(host.words.pop()));
+        samples::all_in_one(plan);
     });
     broken("nothing brings the host back", |plan| {
         plan.steps.remove(2);
         plan.hosts.iter_mut().for_each(|host| drop(host.words.remove(2)));
+        samples::all_in_one(plan);
     });
     broken("step 2 (stop): nothing brings the host back", |plan| {
         plan.hosts[3].words[2] = Rendered { left_out: Some("x".into()), ..Rendered::default() };

@@ -10,6 +10,7 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
     let mut names = vec![&plan.name, &plan.cluster, &plan.partitioner];
     names.extend(plan.keyspaces.keys());
     names.extend(plan.gates.iter().map(|gate| &gate.name));
+    names.extend(plan.phases.iter().filter_map(|phase| phase.name.as_ref()));
     names.extend(plan.steps.iter().map(|step| &step.name));
     for node in &plan.nodes {
         names.extend([&node.id, &node.datacenter, &node.rack, &node.release]);
@@ -22,9 +23,13 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
             found.push(format!("control character in the name {name:?}"));
         }
     }
-    for target in &plan.hosts {
+    for (number, target) in plan.hosts.iter().enumerate() {
         let mut registered = BTreeSet::new();
         for (index, (step, words)) in plan.steps.iter().zip(&target.words).enumerate() {
+            // a step of a phase that leaves this host alone
+            if *words == Rendered::default() && !works_on(plan, index, number) {
+                continue;
+            }
             let place = format!("{} step {}", plan.nodes[target.node].address, index + 1);
             rendered(&place, step, words, found);
             let all = words.command.iter().chain(words.probe.iter().flatten()).chain(words.env.values());
@@ -54,6 +59,10 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
             command("undo", undo, found);
         }
     }
+}
+
+fn works_on(plan: &Plan, step: usize, target: usize) -> bool {
+    plan.phase_of(step).is_some_and(|phase| phase.hosts.contains(&target))
 }
 
 fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>) {

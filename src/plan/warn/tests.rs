@@ -81,7 +81,8 @@ fn everybody_conflicts_guesses_and_what_is_not_listed() {
             guessed: Some("the word `x`".into()),
             ..samples::step(StepKind::Run, TakesDown::Unknown, 1)
         };
-        plan.steps.insert(0, run)
+        plan.steps.insert(0, run);
+        samples::all_in_one(plan);
     });
     assert!(found[0].message.contains("step 1 (`run`) takes down perhaps something"), "{found:?}");
     let found = after(|plan| {
@@ -109,7 +110,7 @@ fn one_wave_with_every_seed() {
     let mut plan = samples::six_hosts();
     let host = |target: usize| WaveHost { target, address: plan.nodes[target].address, because: None };
     let estimate = Estimate {
-        waves: vec![Wave { hosts: vec![host(4)] }, Wave { hosts: vec![host(0), host(1)] }],
+        waves: vec![Wave { phase: 0, hosts: vec![host(4)] }, Wave { phase: 0, hosts: vec![host(0), host(1)] }],
         ..Estimate::default()
     };
     assert!(seeds_warning(&plan, &estimate).unwrap().message.starts_with("wave 2 takes out every seed"));

@@ -194,7 +194,9 @@ impl Reading<'_> {
         }
         let steps = playbook.steps.iter();
         let commands = steps.clone().flat_map(|step| step.command.iter().chain(&step.probe).chain(&step.undo));
-        let setup = playbook.setup.iter().flat_map(|step| std::iter::once(&step.run).chain(step.undo.iter()));
+        // said once for the whole, not again for each phase
+        let of_all = playbook.setup.iter().filter(|_| self.prefix.is_empty());
+        let setup = of_all.flat_map(|step| std::iter::once(&step.run).chain(step.undo.iter()));
         let env = steps.flat_map(|step| step.env.values());
         let words = commands.chain(setup).flat_map(|command| command.words.iter()).chain(env);
         for span in words.filter_map(template::reads_reason) {

@@ -10,7 +10,7 @@ pub const SHORTEST: &str =
     "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
 
 /// Keys of the language that this version does not do; the definition where they would stand, empty: anywhere.
-const NOT_YET: [(&str, &str); 4] = [("phases", ""), ("availability", ""), ("lock", ""), ("script", "Setup")];
+const NOT_YET: [(&str, &str); 3] = [("availability", ""), ("lock", ""), ("script", "Setup")];
 
 /// Values of the language that this version does not do.
 const VALUES_NOT_YET: [&str; 1] = ["availability"];
@@ -20,7 +20,6 @@ pub fn not_yet(key: &str, definition: &str) -> Option<Diagnostic> {
     let known = NOT_YET.iter().any(|(name, place)| *name == key && (place.is_empty() || *place == definition));
     known.then(|| {
         let help = match key {
-            "phases" => "write one playbook for each phase, with `steps:`",
             "availability" => "choose `strategy: topology` or `one`",
             _ => "remove it: a key without an effect would mislead",
         };

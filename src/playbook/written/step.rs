@@ -114,8 +114,8 @@ pub enum TakesDown {
 }
 
 /// Names that steps register.
-pub fn registered(steps: &[Step]) -> BTreeSet<&str> {
-    let maps = steps.iter().filter_map(|step| match step {
+pub fn registered<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeSet<&'a str> {
+    let maps = steps.filter_map(|step| match step {
         Step::Map(map) => map.register.as_ref(),
         Step::Bare(_) => None,
     });

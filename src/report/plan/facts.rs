@@ -8,7 +8,7 @@ pub use steps::{command, done_when, shown_on, undo};
 
 use crate::job::begin;
 use crate::plan::drift;
-use crate::plan::model::{Plan, PlanFile, Wave};
+use crate::plan::model::{Datacenter, Phase, Plan, PlanFile, Wave};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::duration;
 use crate::playbook::model::{Check, DatacenterOrder, Demand, Severity, Strategy, Then};
@@ -65,7 +65,7 @@ pub fn hosts(plan: &Plan) -> String {
     if plan.nodes.len() == 1 {
         parts = vec!["1 host".into()];
     }
-    for dc in &plan.datacenters {
+    for dc in datacenters(plan) {
         let rack = |rack: &String| {
             let here = |node: usize| plan.nodes[node].datacenter == dc.name && plan.nodes[node].rack == *rack;
             format!("{rack} {}", count(&here))
@@ -78,6 +78,22 @@ pub fn hosts(plan: &Plan) -> String {
         parts.push(format!("{}: {}", dc.name, racks.join(", ")));
     }
     parts.join(" · ")
+}
+
+/// The data centres that are worked on, each once, in their order.
+fn datacenters(plan: &Plan) -> Vec<Datacenter> {
+    let mut all: Vec<Datacenter> = Vec::new();
+    for dc in plan.phases.iter().flat_map(|phase| &phase.datacenters) {
+        match all.iter_mut().find(|known| known.name == dc.name) {
+            Some(known) => {
+                known.racks.extend(dc.racks.iter().cloned());
+                known.racks.sort();
+                known.racks.dedup();
+            }
+            None => all.push(dc.clone()),
+        }
+    }
+    all
 }
 
 /// `Cassandra 5.0.5`, or every release with its number of nodes.
@@ -147,7 +163,7 @@ pub fn count(number: u32, noun: &str, after: &str) -> String {
 
 /// `rack1 10.77.0.11 .14 · rack2 10.77.0.12`, with the data centre where there are several.
 pub fn wave_hosts(plan: &Plan, wave: &Wave) -> String {
-    let several = plan.datacenters.len() > 1;
+    let several = datacenters(plan).len() > 1;
     let mut groups: Vec<(String, Vec<IpAddr>)> = Vec::new();
     for host in wave.hosts.iter().take(HOSTS_SHOWN) {
         let Some(node) = plan.hosts.get(host.target).map(|target| &plan.nodes[target.node]) else { continue };
@@ -172,10 +188,8 @@ pub fn bound(file: &PlanFile) -> String {
     let estimate = &file.estimate;
     let waves = estimate.waves.len() as u32;
     let reason = &estimate.lower_bound_reason;
-    let rule = match file.plan.strategy {
-        Strategy::All => "limits",
-        _ => "rule",
-    };
+    let all = file.plan.phases.iter().all(|phase| phase.strategy == Strategy::All);
+    let rule = if all { "limits" } else { "rule" };
     match waves.cmp(&estimate.lower_bound) {
         std::cmp::Ordering::Greater => {
             let least = estimate.lower_bound;
@@ -195,41 +209,19 @@ pub fn waits(plan: &Plan) -> Vec<String> {
     waits
 }
 
-/// What bounds the run.
+/// What bounds the run, and each phase.
 pub fn limits(plan: &Plan) -> Vec<String> {
-    let strategy = match plan.strategy {
-        Strategy::One => "strategy one: one host of a data centre at a time",
-        Strategy::Topology => "strategy topology: no two hosts that share a range",
-        Strategy::All => "strategy all: no placement rule",
-    };
-    let mut limits = vec![strategy.to_string()];
-    limits.push(
-        plan.max_hosts.map_or("any number of hosts at once".into(), |most| {
-            format!("at most {} at once", count(most, "host", ""))
-        }),
-    );
-    if plan.datacenters.len() > 1 {
-        limits.push(match plan.datacenter_order {
-            DatacenterOrder::Serial => "one data centre after the other".into(),
-            DatacenterOrder::Parallel => "data centres in parallel".into(),
-        });
-    }
-    if plan.grace_ms > 0 {
-        limits.push(format!("{} of grace after each host", time(plan.grace_ms)));
+    let mut limits = Vec::new();
+    for phase in &plan.phases {
+        let of = phase.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        limits.extend(phase_limits(phase).into_iter().map(|limit| format!("{of}{limit}")));
     }
     limits.push(match plan.max_failures {
         0 => "the first failure stops new starts".into(),
         most => format!("more than {} stop new starts", count(most, "failure", "")),
     });
-    if let Some(first) = plan.first {
-        limits.push(match first.then {
-            Then::Ask => {
-                format!("{} first; then `rollbook approve RUN` lets the others begin", count(first.hosts, "host", ""))
-            }
-            Then::Stop => {
-                format!("{} first; then it stops, and `rollbook resume RUN` goes on", count(first.hosts, "host", ""))
-            }
-        });
+    if plan.phases.len() > 1 {
+        limits.push("a phase begins when every host of the one before is through".into());
     }
     for gate in &plan.gates {
         limits.push(format!(
@@ -247,6 +239,40 @@ pub fn limits(plan: &Plan) -> Vec<String> {
     limits
 }
 
+fn phase_limits(phase: &Phase) -> Vec<String> {
+    let strategy = match phase.strategy {
+        Strategy::One => "strategy one: one host of a data centre at a time",
+        Strategy::Topology => "strategy topology: no two hosts that share a range",
+        Strategy::All => "strategy all: no placement rule",
+    };
+    let mut limits = vec![strategy.to_string()];
+    limits.push(
+        phase.max_hosts.map_or("any number of hosts at once".into(), |most| {
+            format!("at most {} at once", count(most, "host", ""))
+        }),
+    );
+    if phase.datacenters.len() > 1 {
+        limits.push(match phase.datacenter_order {
+            DatacenterOrder::Serial => "one data centre after the other".into(),
+            DatacenterOrder::Parallel => "data centres in parallel".into(),
+        });
+    }
+    if phase.grace_ms > 0 {
+        limits.push(format!("{} of grace after each host", time(phase.grace_ms)));
+    }
+    if let Some(first) = phase.first {
+        limits.push(match first.then {
+            Then::Ask => {
+                format!("{} first; then `rollbook approve RUN` lets the others begin", count(first.hosts, "host", ""))
+            }
+            Then::Stop => {
+                format!("{} first; then it stops, and `rollbook resume RUN` goes on", count(first.hosts, "host", ""))
+            }
+        });
+    }
+    limits
+}
+
 /// Checks beyond those that are always made.
 pub fn checks(plan: &Plan) -> Option<String> {
     let named = |checks: &[Check]| {
@@ -258,11 +284,14 @@ pub fn checks(plan: &Plan) -> Option<String> {
         named.into_iter().chain(demands.iter().map(demand)).collect::<Vec<_>>().join(", ")
     };
     let mut parts = Vec::new();
-    if !(plan.checks_start.is_empty() && plan.demands_start.is_empty()) {
-        parts.push(format!("at the start {}", both(&plan.checks_start, &plan.demands_start)));
-    }
-    if !(plan.checks_each_host.is_empty() && plan.demands_each_host.is_empty()) {
-        parts.push(format!("round each host {}", both(&plan.checks_each_host, &plan.demands_each_host)));
+    for phase in &plan.phases {
+        let of = phase.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        if !(phase.checks_start.is_empty() && phase.demands_start.is_empty()) {
+            parts.push(format!("{of}at the start {}", both(&phase.checks_start, &phase.demands_start)));
+        }
+        if !(phase.checks_each_host.is_empty() && phase.demands_each_host.is_empty()) {
+            parts.push(format!("{of}round each host {}", both(&phase.checks_each_host, &phase.demands_each_host)));
+        }
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -53,7 +53,12 @@ fn head(file: &PlanFile, text: &mut Vec<String>) {
 fn waves(file: &PlanFile, text: &mut Vec<String>) {
     text.push("\n| wave | hosts | not sooner, because |\n|---:|---|---|".into());
     let waves = &file.estimate.waves;
+    let mut phase = None;
     for (number, wave) in waves.iter().take(facts::WAVES_SHOWN).enumerate() {
+        if phase != Some(wave.phase) {
+            phase = Some(wave.phase);
+            text.extend(phase_name(file, wave.phase).map(|name| format!("| | **{name}** | |")));
+        }
         let hosts = markdown(&facts::wave_hosts(&file.plan, wave));
         text.push(format!("| {} | {hosts} | {} |", number + 1, markdown(facts::because(wave))));
     }
@@ -61,6 +66,12 @@ fn waves(file: &PlanFile, text: &mut Vec<String>) {
         text.push(format!("| … | and {more} more waves, all in the JSON | |"));
     }
     text.push(format!("\n{}", markdown(&facts::bound(file))));
+}
+
+/// For a row of its own, where there are several.
+fn phase_name(file: &PlanFile, phase: usize) -> Option<String> {
+    let name = file.plan.phases.get(phase)?.name.as_ref()?;
+    Some(markdown(&format!("phase {}: {name}", phase + 1)))
 }
 
 fn steps(file: &PlanFile, text: &mut Vec<String>) {
@@ -72,6 +83,9 @@ fn steps(file: &PlanFile, text: &mut Vec<String>) {
         text.extend(setup.undo.iter().map(|undo| format!("| | after all hosts | {} | | |", code(&command(undo)))));
     }
     for (number, step) in plan.steps.iter().enumerate() {
+        if let Some(phase) = plan.phases.iter().position(|phase| phase.from == number) {
+            text.extend(phase_name(file, phase).map(|name| format!("| | **{name}** | | | |")));
+        }
         let (words, alike) = facts::command(plan, number);
         let note = if alike { "" } else { " (of the first host; hosts differ)" };
         let what = match (&step.script, words.is_empty()) {
@@ -88,5 +102,6 @@ fn steps(file: &PlanFile, text: &mut Vec<String>) {
         let undo = facts::undo(plan, number);
         text.extend(undo.map(|undo| format!("| | when the host ends | {} | {time} | |", code(&command(undo)))));
     }
-    text.extend(plan.left_out.iter().map(|left| format!("\nleft out: {}", markdown(left))));
+    let left_out = plan.phases.iter().flat_map(|phase| &phase.left_out);
+    text.extend(left_out.map(|left| format!("\nleft out: {}", markdown(left))));
 }

@@ -45,21 +45,30 @@ fn the_six_hosts() {
 
 #[test]
 fn every_setting_is_said() {
-    says(|plan| plan.max_hosts = None, "any number of hosts at once");
-    says(|plan| plan.max_hosts = Some(1), "at most 1 host at once");
+    says(|plan| plan.phases[0].max_hosts = None, "any number of hosts at once");
+    says(|plan| plan.phases[0].max_hosts = Some(1), "at most 1 host at once");
     says(|plan| plan.max_failures = 2, "more than 2 failures stop new starts");
     says(|plan| plan.stop_after = Some(1), "stops after 1 host, can be resumed");
-    says(|plan| plan.grace_ms = 30_000, "30s of grace after each host");
+    says(|plan| plan.phases[0].grace_ms = 30_000, "30s of grace after each host");
     says(|plan| plan.blocked_timeout_ms = 60_000, "          a host held back 1m");
     says(|plan| plan.reason_required = true, "the run must say why");
     says(|plan| plan.accept_outage = Some("not in use".into()), "an outage is accepted: not in use");
-    says(|plan| plan.strategy = Strategy::One, "one host of a data centre at a time");
+    says(|plan| plan.phases[0].strategy = Strategy::One, "one host of a data centre at a time");
     says(|plan| drop(plan.params.insert("kernel".into(), "6.1".into())), "with kernel = \"6.1\"");
-    says(|plan| plan.left_out.push("start: `params.x` is false".into()), "left out  start: `params.x` is false");
-    says(|plan| plan.checks_start.push(crate::playbook::model::Check::OwnViewComplete), "own-view-complete");
+    says(
+        |plan| plan.phases[0].left_out.push("start: `params.x` is false".into()),
+        "left out  start: `params.x` is false",
+    );
+    says(|plan| plan.phases[0].checks_start.push(crate::playbook::model::Check::OwnViewComplete), "own-view-complete");
     says(|plan| plan.steps[0].on_failure = OnFailure::Continue, "a failure is passed over with a warning");
     says(|plan| plan.nodes[0].release = "4.1.10".into(), "Cassandra 4.1.10 on 1, 5.0.5 on 5");
-    says(|plan| drop(plan.hosts.pop()), "5 of 6 hosts · dc1: rack1 2, rack2 2, rack3 1 of 2");
+    says(
+        |plan| {
+            plan.hosts.truncate(5);
+            samples::all_in_one(plan);
+        },
+        "5 of 6 hosts · dc1: rack1 2, rack2 2, rack3 1 of 2",
+    );
     says(|plan| plan.hosts[0].words[0].command.push("--extra".into()), "(on 10.77.0.11; hosts differ)");
     says(
         |plan| {
@@ -71,11 +80,11 @@ fn every_setting_is_said() {
     );
     says(
         |plan| {
-            plan.datacenter_order = DatacenterOrder::Parallel;
+            plan.phases[0].datacenter_order = DatacenterOrder::Parallel;
             plan.nodes[4].datacenter = "dc2".into();
             plan.nodes[5].datacenter = "dc2".into();
-            let second = crate::plan::model::Datacenter { name: "dc2".into(), ..plan.datacenters[0].clone() };
-            plan.datacenters.push(second);
+            let second = crate::plan::model::Datacenter { name: "dc2".into(), ..plan.phases[0].datacenters[0].clone() };
+            plan.phases[0].datacenters.push(second);
         },
         "data centres in parallel",
     );
@@ -92,6 +101,7 @@ fn a_guess_is_said_where_it_stands() {
             plan.steps.insert(0, run);
             let words = crate::plan::model::Rendered { command: vec!["x".into()], ..Default::default() };
             plan.hosts.iter_mut().for_each(|host| host.words.insert(0, words.clone()));
+            samples::all_in_one(plan);
         }
     };
     says(with(TakesDown::Nothing), "(guess: takes nothing down, the word `x`)");
@@ -106,11 +116,12 @@ fn large_waves_are_cut_and_counted() {
         (0..100u8).map(|last| crate::plan::model::Node { address: [10, 0, 0, last].into(), ..node.clone() }).collect();
     many.hosts = (0..100).map(|node| crate::plan::model::Target { node, ..target.clone() }).collect();
     many.shared.clear();
-    (many.max_hosts, many.datacenters[0].racks) = (None, vec!["rack1".into()]);
+    samples::all_in_one(&mut many);
+    (many.phases[0].max_hosts, many.phases[0].datacenters[0].racks) = (None, vec!["rack1".into()]);
     let estimate = estimate(&many, &samples::six_hosts_topology(), preview::waves);
     let text = plan_text(&file::seal(many.clone(), estimate), None);
     assert!(text.contains("rack1 10.0.0.0 .1 .2 .3 .4 .5 .6 .7 .8 .9 … and 90 more"), "{text}");
-    many.max_hosts = Some(1);
+    many.phases[0].max_hosts = Some(1);
     let estimate = crate::plan::estimate::estimate(&many, &samples::six_hosts_topology(), preview::waves);
     let file = file::seal(many, estimate);
     assert!(plan_text(&file, None).contains("… and 76 more waves"));
@@ -139,11 +150,11 @@ fn no_text_of_others_steers_a_terminal_or_marks_up() {
             node.rack = hostile.into();
             node.release = hostile.into();
         });
-        plan.datacenters[0].racks = vec![hostile.into()];
+        plan.phases[0].datacenters[0].racks = vec![hostile.into()];
         plan.steps.iter_mut().for_each(|step| step.name = hostile.into());
         plan.hosts.iter_mut().for_each(|host| host.words[0].command.push(hostile.into()));
         plan.warnings.push(Warning { message: hostile.into(), help: Some(hostile.into()) });
-        plan.left_out.push(hostile.into());
+        plan.phases[0].left_out.push(hostile.into());
         plan.accept_outage = Some(hostile.into());
         plan.everybody_conflicts = Some(hostile.into());
         plan.params.insert("p".into(), hostile.into());

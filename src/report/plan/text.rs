@@ -73,7 +73,12 @@ fn waves(file: &PlanFile, text: &mut Vec<String>) {
     let width = shown.iter().map(|hosts| hosts.chars().count()).max().unwrap_or(0).clamp(5, HOSTS_WIDTH);
     let reasons = if waves.len() > 1 { "not sooner, because" } else { "" };
     text.push(format!("  wave  {:width$}  {reasons}", "hosts").trim_end().to_string());
+    let mut phase = None;
     for (number, (wave, hosts)) in waves.iter().zip(&shown).enumerate() {
+        if phase != Some(wave.phase) {
+            text.extend(phase_title(plan, wave.phase));
+            phase = Some(wave.phase);
+        }
         let because = terminal(facts::because(wave));
         if hosts.chars().count() > width && !because.is_empty() {
             text.push(format!("  {:>4}  {hosts}", number + 1));
@@ -86,6 +91,12 @@ fn waves(file: &PlanFile, text: &mut Vec<String>) {
         text.push(format!("        … and {} more waves (all with `--format json`)", waves.len() - shown.len()));
     }
     text.push(terminal(&format!("  {}", facts::bound(file))));
+}
+
+/// A line for each phase of a plan that has several.
+fn phase_title(plan: &Plan, phase: usize) -> Option<String> {
+    let name = plan.phases.get(phase)?.name.as_ref()?;
+    Some(terminal(&format!("  phase {}: {name}", phase + 1)))
 }
 
 fn steps(plan: &Plan, text: &mut Vec<String>) {
@@ -102,6 +113,9 @@ fn steps(plan: &Plan, text: &mut Vec<String>) {
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("on each host".len());
     text.push(format!("  {:width$}  allowed  done when", "on each host"));
     for (number, name) in names.iter().enumerate() {
+        if let Some(phase) = plan.phases.iter().position(|phase| phase.from == number) {
+            text.extend(phase_title(plan, phase));
+        }
         let step = &plan.steps[number];
         let allowed = facts::time(step.timeout_ms);
         text.push(format!("  {name:width$}  {allowed:>7}  {}", terminal(&facts::done_when(plan, number))));
@@ -119,7 +133,8 @@ fn steps(plan: &Plan, text: &mut Vec<String>) {
             environment(&plan.hosts[target].words[number], step.script.is_some(), text);
         }
     }
-    text.extend(plan.left_out.iter().map(|left| terminal(&format!("  left out  {left}"))));
+    let left_out = plan.phases.iter().flat_map(|phase| &phase.left_out);
+    text.extend(left_out.map(|left| terminal(&format!("  left out  {left}"))));
 }
 
 fn script(script: Option<&str>, text: &mut Vec<String>) {

@@ -27,7 +27,8 @@ pub fn command(plan: &Plan, step: usize) -> (Vec<String>, bool) {
 
 /// Hosts on which the step is done, as far as the plan decides it.
 fn done_on(plan: &Plan, step: usize) -> impl Iterator<Item = usize> {
-    (0..plan.hosts.len()).filter(move |target| plan.hosts[*target].words[step].left_out.is_none())
+    let here = plan.phase_of(step).map(|phase| phase.hosts.as_slice()).unwrap_or_default();
+    here.iter().copied().filter(move |target| plan.hosts[*target].words[step].left_out.is_none())
 }
 
 /// The first of them: its words stand for all.
@@ -80,7 +81,8 @@ fn condition(plan: &Plan, number: usize) -> String {
 
 fn succeeds(plan: &Plan, number: usize) -> String {
     let step = &plan.steps[number];
-    let gate = plan.steps[number + 1..].iter().position(|later| later.kind == StepKind::WaitUp);
+    let behind = plan.phase_of(number).map_or(plan.steps.len(), |phase| phase.to);
+    let gate = plan.steps[number + 1..behind].iter().position(|later| later.kind == StepKind::WaitUp);
     let judged = gate.map_or(String::new(), |ahead| format!("; proved in {}", number + ahead + 2));
     let exit = exits(step);
     let what = match step.kind {
@@ -163,7 +165,7 @@ fn tolerance(step: &Step) -> &'static str {
 }
 
 fn gate_words(plan: &Plan, number: usize) -> String {
-    let before = &plan.steps[..number];
+    let before = &plan.steps[plan.phase_of(number).map_or(0, |phase| phase.from)..number];
     let since = before.iter().rposition(|step| step.kind == StepKind::WaitUp).map_or(0, |gate| gate + 1);
     let taken = |what: TakesDown| before[since..].iter().any(|step| step.takes_down == what);
     let starts = |step: &Step| matches!(step.kind, StepKind::Start | StepKind::Restart) || step.kind == StepKind::Run;

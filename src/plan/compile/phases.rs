@@ -1,0 +1,189 @@
+//! The phases: which hosts each works on, in which order, through which chain.
+
+use super::{Options, down, milliseconds, steps};
+use crate::diagnostic::Diagnostic;
+use crate::plan::model::{Datacenter, NodeIx, Phase, Rendered, Step, Target, TargetIx, Warning};
+use crate::plan::protection::{self, Protection};
+use crate::plan::{order, select};
+use crate::playbook::model::{Check, Playbook, Strategy};
+use crate::playbook::template::{ClusterContext, Params};
+use crate::topology::model::{HostIx, Topology};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is the same for every phase.
+pub struct Around<'a> {
+    pub topology: &'a Topology,
+    pub protection: &'a Protection,
+    pub cluster: &'a ClusterContext,
+    pub params: &'a Params,
+    pub options: &'a Options,
+}
+
+/// All phases together.
+#[derive(Default)]
+pub struct Worked {
+    pub phases: Vec<Phase>,
+    pub steps: Vec<Step>,
+    pub hosts: Vec<Target>,
+    pub known_down: BTreeSet<NodeIx>,
+    pub warnings: Vec<Warning>,
+}
+
+/// One phase before its hosts and steps have their places in the plan.
+struct Part {
+    phase: Phase,
+    order: Vec<HostIx>,
+    chain: steps::Chain,
+}
+
+/// The hosts of each phase. `--only` and `--skip` may leave a phase none, but not all of them.
+///
+/// # Errors
+/// A selector that matches nothing, and a selection of which nothing is left.
+pub fn choose(
+    playbook: &Playbook,
+    topology: &Topology,
+    options: &Options,
+) -> Result<Vec<BTreeSet<HostIx>>, Vec<Diagnostic>> {
+    let (mut errors, mut all) = (Vec::new(), Vec::new());
+    for (_, book) in playbook.parts() {
+        match select::hosts(book, topology, &options.only, &options.skip) {
+            Ok(chosen) => all.push(chosen),
+            Err(found) => errors.extend(found.into_iter().filter(|error| !errors.contains(error)).collect::<Vec<_>>()),
+        }
+    }
+    let narrowed = !(options.only.is_empty() && options.skip.is_empty());
+    let empty = all.iter().position(BTreeSet::is_empty);
+    if let Some(empty) = empty.filter(|_| errors.is_empty() && (!narrowed || all.iter().all(BTreeSet::is_empty))) {
+        errors.push(select::nothing(playbook.parts()[empty].1, &options.only, &options.skip));
+    }
+    if errors.is_empty() { Ok(all) } else { Err(errors) }
+}
+
+/// # Errors
+/// Of every phase: an outage nobody accepted, a chain that cannot be.
+pub fn work(playbook: &Playbook, chosen: Vec<BTreeSet<HostIx>>, around: &Around) -> Result<Worked, Vec<Diagnostic>> {
+    let (mut errors, mut parts, mut worked) = (Vec::new(), Vec::new(), Worked::default());
+    for ((name, book), chosen) in playbook.parts().into_iter().zip(chosen) {
+        if chosen.is_empty() {
+            let name = name.unwrap_or_default();
+            let message = format!("phase `{name}` is left out: `--only` and `--skip` leave it no host");
+            worked.warnings.push(Warning { message, help: None });
+            continue;
+        }
+        match part(name, book, around, chosen, &mut worked) {
+            Ok(part) => parts.push(part),
+            Err(found) => errors.extend(found),
+        }
+    }
+    // said once, whichever phase found it
+    let mut seen = BTreeSet::new();
+    errors.retain(|error| seen.insert((error.message.clone(), error.span)));
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    place(parts, &mut worked);
+    for target in &mut worked.hosts {
+        target.vars = steps::vars(playbook, &around.topology.hosts[target.node]);
+    }
+    Ok(worked)
+}
+
+fn part(
+    name: Option<&str>,
+    book: &Playbook,
+    around: &Around,
+    chosen: BTreeSet<HostIx>,
+    worked: &mut Worked,
+) -> Result<Part, Vec<Diagnostic>> {
+    let topology = around.topology;
+    let away = down::leave_out(book, topology, around.protection, chosen)?;
+    worked.known_down.extend(away.known_down);
+    let new = away.warnings.into_iter().filter(|warning| !worked.warnings.contains(warning)).collect::<Vec<_>>();
+    worked.warnings.extend(new);
+    let names = order::datacenters(topology, &away.chosen, &book.targets.datacenters);
+    let order = order::hosts(topology, &away.chosen, &names, &order::wanted(book, topology)?);
+    let chain = steps::chain(book, topology, &order, around.cluster, around.params, around.options)?;
+    let mut errors = Vec::new();
+    outage(book, topology, chain.steps.iter().any(Step::disruptive), &mut errors);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let phase = Phase {
+        name: name.map(str::to_owned),
+        from: 0,
+        to: chain.steps.len(),
+        hosts: Vec::new(),
+        strategy: book.strategy,
+        datacenters: datacenters(topology, &order, names, around.protection, book.strategy),
+        datacenter_order: book.concurrency.datacenters,
+        max_hosts: book.concurrency.max_hosts,
+        first: book.first,
+        grace_ms: milliseconds(book.concurrency.grace),
+        checks_start: once(&book.checks.start),
+        checks_each_host: once(&book.checks.each_host),
+        demands_start: book.checks.demands_start.clone(),
+        demands_each_host: book.checks.demands_each_host.clone(),
+        left_out: chain.left_out.clone(),
+    };
+    Ok(Part { phase, order, chain })
+}
+
+/// Steps one phase behind the other; hosts as the phases name them first.
+fn place(parts: Vec<Part>, worked: &mut Worked) {
+    let total: usize = parts.iter().map(|part| part.chain.steps.len()).sum();
+    let mut target_of: BTreeMap<HostIx, TargetIx> = BTreeMap::new();
+    for Part { mut phase, order, chain } in parts {
+        let from = worked.steps.len();
+        (phase.from, phase.to) = (from, from + chain.steps.len());
+        worked.steps.extend(chain.steps);
+        for (node, words) in order.into_iter().zip(chain.words) {
+            let target = *target_of.entry(node).or_insert_with(|| {
+                worked.hosts.push(Target { node, vars: BTreeMap::new(), words: vec![Rendered::default(); total] });
+                worked.hosts.len() - 1
+            });
+            worked.hosts[target].words[phase.from..phase.to].clone_from_slice(&words);
+            phase.hosts.push(target);
+        }
+        worked.phases.push(phase);
+    }
+}
+
+/// The data centres in order, each with the racks that are worked on.
+pub fn datacenters(
+    topology: &Topology,
+    order: &[HostIx],
+    names: Vec<String>,
+    protection: &Protection,
+    strategy: Strategy,
+) -> Vec<Datacenter> {
+    let of = |name: String| {
+        let here = order.iter().map(|host| &topology.hosts[*host]).filter(|host| host.datacenter == name);
+        let racks: BTreeSet<String> = here.map(|host| host.rack.clone()).collect();
+        let free = protection::racks_are_free(topology, protection, &name);
+        Datacenter { rack_by_rack: strategy == Strategy::Topology && free, racks: racks.into_iter().collect(), name }
+    };
+    names.into_iter().map(of).collect()
+}
+
+/// An outage must be accepted by somebody, with a reason, also when only a guess says that there is one.
+fn outage(playbook: &Playbook, topology: &Topology, disruptive: bool, errors: &mut Vec<Diagnostic>) {
+    let accepted = playbook.accept_outage.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+    if !disruptive || accepted {
+        return;
+    }
+    let help = "say why it may be: `accept-outage: REASON` (`exec`: `--accept-outage REASON`)";
+    if playbook.strategy == Strategy::All {
+        let mut error =
+            Diagnostic::error("strategy `all` takes down every host at once, and nobody accepted the outage");
+        error.span = playbook.span("strategy");
+        errors.push(error.help(format!("{help}, or `takes-down: nothing` on a `run` that takes nothing down")));
+    } else if topology.hosts.len() == 1 {
+        let message = "the cluster has one node: while it is away nobody can say how it is, and nothing serves";
+        errors.push(Diagnostic::error(message).help(help));
+    }
+}
+
+fn once(checks: &[Check]) -> Vec<Check> {
+    checks.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
+}
