@@ -6,9 +6,12 @@
 mod call;
 mod cluster;
 mod failure;
+pub mod ledger;
 
 pub use call::{Call, Output};
+pub use cluster::Heard;
 pub use failure::{Failure, Reason};
+pub use ledger::Ledger;
 
 use crate::job::event::{Measure, Ms, Question};
 use crate::job::view::Answer;
@@ -62,6 +65,7 @@ pub struct Asker {
     service: String,
     /// Name and words of the playbook's gates.
     gates: Vec<(String, Vec<String>)>,
+    ledger: Arc<Ledger>,
 }
 
 impl Asker {
@@ -75,7 +79,13 @@ impl Asker {
             deadline: DEADLINE,
             service: String::new(),
             gates: vec![],
+            ledger: Arc::default(),
         }
+    }
+
+    /// Every call is noted there.
+    pub fn noting(self, ledger: &Arc<Ledger>) -> Self {
+        Asker { ledger: ledger.clone(), ..self }
     }
 
     /// Asks the nodes of a plan by their index.
@@ -127,8 +137,15 @@ impl Asker {
         // The node's turn first: waiting for a slow node must not take a place from the others.
         let _turn = turn.lock().await;
         let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
-        let call = Call { what, node: named.name.clone(), words, limit, deadline: self.deadline };
-        Box::pin(call.run(&self.env)).await
+        self.made(Call { what, node: named.name.clone(), words, limit, deadline: self.deadline }).await
+    }
+
+    async fn made(&self, call: Call) -> Result<Output, Failure> {
+        let (what, node, asked) = (call.what.clone(), call.node.clone(), now());
+        let done = Box::pin(call.run(&self.env)).await;
+        let took = now().saturating_sub(asked);
+        self.ledger.note(ledger::Line { asked, took, node, what, answered: done.is_ok() });
+        done
     }
 
     /// Asks one question.
@@ -179,7 +196,7 @@ impl Asker {
         };
         let (what, words) = (words.join(" "), words.clone());
         let call = Call { what, node: name.clone(), words, limit: LIMIT, deadline: self.deadline };
-        let answer = match Box::pin(call.run(&self.env)).await {
+        let answer = match self.made(call).await {
             Ok(_) => Answer::Gate(None),
             Err(failure) => Answer::Gate(Some(failure.own_command())),
         };

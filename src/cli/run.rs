@@ -71,7 +71,13 @@ fn run_saved(context: &Context, options: &Options, bytes: &[u8]) -> anyhow::Resu
         None => {
             let known = file.plan.nodes.iter().map(|node| node.address.to_string());
             let seeds = options.on.seed_host.iter().cloned().chain(known).collect();
-            Cluster { seeds, env: Default::default(), sandbox: None, seen: Default::default() }
+            Cluster {
+                seeds,
+                env: Default::default(),
+                sandbox: None,
+                seen: Default::default(),
+                ledger: Default::default(),
+            }
         }
     };
     super::block_on(async {

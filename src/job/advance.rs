@@ -163,7 +163,31 @@ impl At<'_> {
             StepKind::Approve => approval::wait(desk, self.host, self.work),
             StepKind::WaitDown => self.wait_for_proof(desk),
             StepKind::WaitUp => self.wait_up(desk),
+            StepKind::Stop => {
+                desk.deadline(self.task(), self.work.started + step.timeout_ms);
+                self.ask_meanwhile(desk);
+            }
             _ => desk.deadline(self.task(), self.work.started + step.timeout_ms),
+        }
+    }
+
+    /// A drained node has said goodbye: that its peers see it down can be asked while it is being stopped.
+    fn ask_meanwhile(&self, desk: &mut Desk) {
+        let before = self.work.step.checked_sub(1).map(|step| desk.frame.plan.steps[step].kind);
+        if desk.frame.calm || before != Some(StepKind::Drain) {
+            return;
+        }
+        if let Proof::Open(needs) | Proof::No { needs, .. } = self.proof(desk, self.proof_since(desk)) {
+            desk.ask(&needs);
+        }
+    }
+
+    /// Answers count as proof of a `stop` from its beginning: a node that its peers saw down then was not up again
+    /// before the command ended. Of the others, from their end.
+    fn proof_since(&self, desk: &Desk) -> Ms {
+        match desk.frame.plan.steps[self.work.step].kind {
+            StepKind::Stop => self.work.started,
+            _ => self.work.since,
         }
     }
 
@@ -218,7 +242,7 @@ impl At<'_> {
             return self.passed(desk, "not asked");
         }
         let deadline = self.patience(desk);
-        let (needs, why) = match self.proof(desk, self.work.since) {
+        let (needs, why) = match self.proof(desk, self.proof_since(desk)) {
             Proof::Yes(proof) => return self.passed(desk, &proof),
             Proof::No { why, needs } => (needs, why),
             Proof::Open(needs) => (needs, "nobody answered".into()),

@@ -193,7 +193,8 @@ impl Desk<'_> {
     pub fn poll_gate(&mut self, target: TargetIx, terms: gate::Terms, state: &super::heard::Gate) {
         let due = gate::due(state, terms);
         if self.now < due {
-            return self.decision.wake(due);
+            self.decision.wake(due);
+            return self.ask(&gate::between(self.frame, self.job, self.view, target, terms, self.now));
         }
         if let gate::Verdict::Open(needs) = gate::judge(self.frame, self.job, self.view, target, terms, self.now) {
             self.ask(&needs);

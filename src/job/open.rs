@@ -9,7 +9,7 @@ use super::model::{Job, Standing};
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
 use super::view::Action;
-use super::{advance, approval, brake};
+use super::{advance, approval, brake, gate};
 use crate::plan::model::{NodeIx, Step, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
@@ -111,6 +111,7 @@ pub(super) fn hosts(desk: &mut Desk) {
             }
         }
     }
+    ahead(desk);
     give_up_blocked(desk, blocked);
 }
 
@@ -119,6 +120,77 @@ fn next_phase(desk: &mut Desk) {
     if desk.job.more_phases(desk.frame.plan) && desk.job.through(desk.frame.plan) {
         desk.run(RunEvent::Phase { phase: desk.job.phase + 1 });
     }
+}
+
+/// Asks now what will be asked before the next host is taken out, while the last poll of those in work is still to
+/// come: between two polls the nodes are idle. It only asks; nothing opens by it, and what has grown too old
+/// meanwhile is asked again.
+fn ahead(desk: &mut Desk) {
+    if desk.frame.calm || !desk.frame.takes_out(desk.job) {
+        return;
+    }
+    let mut soon: Option<Job> = None;
+    let mut last = Last::UnderWay;
+    for target in 0..desk.job.hosts.len() {
+        if let Some(polls) = last_poll(desk, target) {
+            last = last.max(polls);
+            soon.get_or_insert_with(|| desk.job.clone()).hosts[target].standing = Standing::Done;
+        }
+    }
+    if let Some(soon) = soon {
+        ask_ahead(desk, &soon, last);
+    }
+}
+
+/// What will be asked before the hosts are taken out that may open when the job stands so.
+fn ask_ahead(desk: &mut Desk, soon: &Job, last: Last) {
+    let mut round = Round::new(desk.frame, soon);
+    for target in soon.waiting(desk.frame.plan) {
+        if round.full() {
+            break;
+        }
+        if round.hold(target).is_some() {
+            continue;
+        }
+        round.reserve(target);
+        let node = desk.frame.plan.hosts[target].node;
+        let needs = match takeout::judge(desk.frame, soon, desk.view, node, desk.now) {
+            Takeout::Ready(..) => continue,
+            Takeout::Open(needs) | Takeout::Blocked { needs, .. } => needs,
+        };
+        // who is up would be too old before the last poll; gossip alone lasts for more than one
+        let lasts = |question| match question {
+            Question::Status => last == Last::UnderWay,
+            Question::Gossip => true,
+            _ => last <= Last::Next,
+        };
+        let needs: Vec<Need> = needs.into_iter().filter(|need| lasts(need.asked.1)).collect();
+        desk.ask(&needs);
+    }
+}
+
+/// How far off the last good poll is that a host wants.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Last {
+    UnderWay,
+    Next,
+    Later,
+}
+
+/// Of a host that is back so far, and that has nothing to do behind its gate.
+fn last_poll(desk: &Desk, target: TargetIx) -> Option<Last> {
+    let phase = desk.frame.phase(desk.job);
+    let work = desk.job.hosts[target].working()?;
+    let terms = gate::terms(desk.frame, desk.job, target)?;
+    let gate = gate::current(desk.view, target, terms);
+    if gate.held == 0 || work.step + 1 < phase.to || phase.grace_ms > 0 {
+        return None;
+    }
+    Some(match terms.stable.saturating_sub(gate.held) {
+        0 | 1 if desk.now >= gate::due(&gate, terms) => Last::UnderWay,
+        0 | 1 => Last::Next,
+        _ => Last::Later,
+    })
 }
 
 fn open(desk: &mut Desk, target: TargetIx, baseline: super::event::Baseline) {
