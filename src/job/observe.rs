@@ -1,6 +1,6 @@
 //! What the world says: into the view (what was heard) and into events (what has become true).
 
-use super::event::{Event, Ms, Question, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::event::{Event, Ms, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::heard::View;
 use super::model::{Job, SetupState, Stage};
 use super::rules::Frame;
@@ -18,10 +18,8 @@ pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms
         Input::Answered { node, question, answer, asked, at } => {
             let out = job.out_nodes(frame.plan);
             drift(frame, view, answer, out.contains(node));
-            if let Question::Gate(gate) = question {
-                brake::observe(frame.plan, view, *gate, answer, *at);
-            }
             view.answered((*node, *question), answer.clone(), *asked, *at, out);
+            brake::observe(frame, job, view, *question, now);
             if !frame.calm {
                 gate::observe(frame, job, view, now);
             }

@@ -14,7 +14,7 @@ use super::select::{self, Pick};
 use super::warn;
 use crate::diagnostic::Diagnostic;
 use crate::playbook;
-use crate::playbook::model::{Keyspaces, Playbook, Step};
+use crate::playbook::model::{GateQuestion, Keyspaces, Playbook, Step};
 use crate::playbook::template::{self, ClusterContext, Params};
 use crate::topology::model::{HostIx, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,9 +173,16 @@ fn setup(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Resu
 
 fn gates(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Result<Vec<Gate>, Vec<Diagnostic>> {
     let gate = |gate: &playbook::model::Gate| {
+        let (run, measure) = match &gate.asks {
+            GateQuestion::Command(run) => (template::render_setup(run, cluster, params)?, None),
+            GateQuestion::Measure(measure) => (Vec::new(), Some(*measure)),
+        };
         Ok(Gate {
             name: gate.name.clone(),
-            run: template::render_setup(&gate.run, cluster, params)?,
+            run,
+            measure,
+            max: gate.max,
+            min: gate.min,
             poll_ms: milliseconds(gate.poll),
             stable: gate.stable,
             timeout_ms: milliseconds(gate.timeout),

@@ -3,8 +3,9 @@
 use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
-    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, Goal, Keyspaces, OnFailure, Param,
-    Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets, Then, Waivable,
+    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, GateQuestion, Goal, Keyspaces,
+    OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets,
+    Then, Waivable,
 };
 use super::{command, duration, params};
 use std::fmt::Write;
@@ -49,10 +50,26 @@ pub fn explain(playbook: &Playbook) -> String {
     }
     for gate in &playbook.gates {
         out.key(2, "- name", &scalar(&gate.name));
-        out.key(4, "run", &command_text(&gate.run));
-        out.key(4, "poll", &duration::print(gate.poll));
-        out.key(4, "stable", &gate.stable.to_string());
-        out.key(4, "timeout", &duration::print(gate.timeout));
+        let indent = match &gate.asks {
+            GateQuestion::Command(run) => {
+                out.key(4, "run", &command_text(run));
+                out.option(4, "max", gate.max.map(|max| max.to_string()));
+                out.option(4, "min", gate.min.map(|min| min.to_string()));
+                4
+            }
+            GateQuestion::Measure(measure) => {
+                out.line(4, &format!("{}:", measure.word()));
+                let bound = |max: f64| match measure.costly() {
+                    true => duration::print(std::time::Duration::from_secs_f64(max / 1000.0)),
+                    false => max.to_string(),
+                };
+                out.option(6, "max", gate.max.map(bound));
+                6
+            }
+        };
+        out.key(indent, "poll", &duration::print(gate.poll));
+        out.key(indent, "stable", &gate.stable.to_string());
+        out.key(indent, "timeout", &duration::print(gate.timeout));
     }
     if !playbook.setup.is_empty() {
         out.line(0, "setup:");
@@ -246,13 +263,7 @@ pub fn check_word(check: Check) -> &'static str {
 
 /// A check that may be waived, as the playbook writes it.
 pub fn waivable_word(check: Waivable) -> &'static str {
-    check_word(match check {
-        Waivable::AllUp => Check::AllUp,
-        Waivable::SchemaAgreement => Check::SchemaAgreement,
-        Waivable::NoRangeMovement => Check::NoRangeMovement,
-        Waivable::NativeTransport => Check::NativeTransport,
-        Waivable::OwnViewComplete => Check::OwnViewComplete,
-    })
+    Check::ALL.into_iter().find(|all| all.waivable() == Some(check)).map_or("", check_word)
 }
 
 fn setup(out: &mut Lines, step: &SetupStep) {

@@ -4,6 +4,7 @@
 
 mod access;
 mod accepted;
+mod gates;
 mod goal;
 mod parameters;
 mod phases;

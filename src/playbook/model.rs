@@ -1,8 +1,12 @@
 //! A playbook after reading and checking: every default filled in, nothing left to guess.
 
+mod check_facts;
 mod checks;
+mod gates;
 
+pub use check_facts::{CheckFacts, checks_table};
 pub use checks::{Check, Checks, Demand, Severity, Waivable, Waiver};
+pub use gates::{Gate, GateMeasure, GateQuestion};
 
 use crate::diagnostic::Span;
 use std::collections::BTreeMap;
@@ -83,7 +87,7 @@ impl Playbook {
             step.expect.iter_mut().for_each(Word::forget_place);
             commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()));
         }
-        commands.extend(self.gates.iter_mut().map(|gate| &mut gate.run));
+        commands.extend(self.gates.iter_mut().filter_map(Gate::command_mut));
         match &mut self.until {
             Some(Goal::Command(command)) => commands.push(command),
             Some(Goal::Release(word)) => word.forget_place(),
@@ -241,18 +245,6 @@ impl StepKind {
     pub fn looks(self) -> bool {
         matches!(self, StepKind::Verify | StepKind::Until)
     }
-}
-
-/// A question about the cluster's work that holds back every host while it is answered badly.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gate {
-    pub name: String,
-    pub run: Command,
-    pub poll: Duration,
-    /// Good answers in a row after a bad one.
-    pub stable: u32,
-    /// The run stops when it was bad for so long.
-    pub timeout: Duration,
 }
 
 /// The order that a playbook asks for (`order`).

@@ -3,16 +3,18 @@
 //! Holds no meaning and no default. Keys are kebab-case; a key that is absent differs from one without a value.
 
 mod checks;
+mod gates;
 mod goal;
 mod hosts;
 mod phase;
 mod whole;
 
 pub use checks::{AskedCheck, BoundedCheck};
+pub use gates::Gate;
 pub use goal::Goal;
 pub use hosts::{KnownDown, Targets};
 pub use phase::Phase;
-pub use whole::{Gate, Setup, Waiver};
+pub use whole::{Setup, Waiver};
 
 use super::duration;
 use super::model::{ApproveScope, DatacenterOrder, OnFailure, Strategy, Then};

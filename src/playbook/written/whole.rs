@@ -1,6 +1,6 @@
-//! What holds for a run as a whole: checks that may fail, gates, setup.
+//! What holds for a run as a whole: checks that may fail, setup.
 
-use super::{Command, Duration, PlainName, Text, without_nulls};
+use super::{Command, Duration, Text, without_nulls};
 use crate::playbook::model::Waivable;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,24 +14,6 @@ pub struct Waiver {
     pub reason: Text,
     /// The last day on which it holds: 2026-12-31.
     pub expires: Text,
-}
-
-/// A command that says by exit status 0 that the cluster bears it well; anything else, and silence, is no.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = without_nulls)]
-pub struct Gate {
-    /// Shown in plans and reports.
-    pub name: PlainName,
-    /// Run on this machine; it is ended after 30s.
-    pub run: Command,
-    /// Time between two askings (default: 15s).
-    pub poll: Option<Duration>,
-    /// After a no, so many good answers in a row are needed (default: 3).
-    #[schemars(range(min = 1, max = 1000))]
-    pub stable: Option<u32>,
-    /// The run stops when it was no for so long (default: 30m).
-    pub timeout: Option<Duration>,
 }
 
 /// A command that runs once, before the first host.
