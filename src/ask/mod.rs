@@ -132,6 +132,11 @@ impl Asker {
         self.call(node, far.join(" "), words, LIMIT).await
     }
 
+    /// Standard output of a command of this machine that is about a node.
+    pub async fn command(&self, node: NodeIx, words: Vec<String>) -> Result<Output, Failure> {
+        self.call(node, words.join(" "), words, LIMIT).await
+    }
+
     async fn call(&self, node: NodeIx, what: String, words: Vec<String>, limit: usize) -> Result<Output, Failure> {
         let (named, turn) = &self.nodes[node];
         // The node's turn first: waiting for a slow node must not take a place from the others.

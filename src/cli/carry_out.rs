@@ -6,7 +6,7 @@ use super::earlier_run;
 use super::exit::{Exit, Failure};
 use crate::ask::{Asker, Heard};
 use crate::diagnostic::Severity;
-use crate::discover::preflight;
+use crate::discover::{PreflightCheck, PreflightFinding, preflight};
 use crate::display::{About, Lines, Noted, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;
@@ -56,6 +56,14 @@ pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Clus
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if errors == 0 {
         return Ok(());
+    }
+    // the cluster is well; it is only no longer the one of the plan
+    let stale =
+        |finding: &PreflightFinding| finding.severity != Severity::Error || finding.check == PreflightCheck::Group;
+    if findings.iter().all(stale) {
+        return Err(
+            Failure::new(Exit::Stale, "the groups of hosts are no longer those of the plan; nothing was done").into()
+        );
     }
     let things = if errors == 1 { "one thing stands".to_owned() } else { format!("{errors} things stand") };
     Err(Failure::new(Exit::Refused, format!("{things} in the way; nothing was done")).into())

@@ -7,7 +7,8 @@ use crate::ask::{Heard, Ledger};
 use crate::discover::{self, AccessWords, DiscoverError, Discovered};
 use crate::job::event::Ms;
 use crate::job::view::Shape;
-use crate::playbook::model::Access;
+use crate::plan::compile::Answers;
+use crate::playbook::model::{Access, Playbook};
 use crate::playbook::template::Params;
 use crate::sandbox::{self, Sandbox};
 use crate::topology::model::Topology;
@@ -166,6 +167,26 @@ impl Cluster {
             let _ = self.seen.set(seen);
         }
         Ok(discovered)
+    }
+}
+
+impl Cluster {
+    /// With whom the hosts say that they share a fate, where the playbook has them asked.
+    ///
+    /// # Errors
+    /// When one does not say it: it may be on the machine of another.
+    pub async fn groups(
+        &self,
+        playbook: &Playbook,
+        topology: &Topology,
+        params: &Params,
+    ) -> anyhow::Result<Option<Answers>> {
+        let asked = discover::ask_groups(playbook, topology, params, self.env.clone()).await;
+        Ok(asked.map_err(|wrong| {
+            let said = wrong.join("\n  ");
+            Failure::new(Exit::Unreachable, format!("not every host said with whom it shares its fate:\n  {said}"))
+                .help("every host must answer: one that is not known would be taken out beside its sibling's replicas")
+        })?)
     }
 }
 

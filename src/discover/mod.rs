@@ -5,10 +5,12 @@
 //! answer, are replaced by the next and named.
 
 mod access;
+mod groups;
 mod observers;
 mod preflight;
 
 pub use access::AccessWords;
+pub use groups::ask_groups;
 pub use observers::choose_observers;
 pub use preflight::{PreflightCheck, PreflightFinding, preflight};
 

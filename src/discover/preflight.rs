@@ -27,8 +27,10 @@ pub struct PreflightFinding {
 pub enum PreflightCheck {
     /// ssh without a prompt.
     Ssh,
-    /// No two nodes on one machine.
+    /// Two nodes on one machine are one group.
     Machine,
+    /// A group of one machine still is one.
+    Group,
     /// `sudo` without a password.
     Sudo,
     /// The service starts at boot.
@@ -65,23 +67,44 @@ pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) ->
             machines.entry(machine).or_default().push((seen.target, seen.node));
         }
     }
-    for mut nodes in machines.into_values().filter(|nodes| nodes.len() > 1) {
-        nodes.sort_unstable();
-        findings.extend(nodes[1..].iter().map(|&(target, node)| {
-            PreflightFinding {
-                target,
-                node,
-                severity: Severity::Error,
-                check: PreflightCheck::Machine,
-                message: format!("{} and {} are nodes on one machine", asker.name(nodes[0].1), asker.name(node)),
-                help:
-                    "leave all but one out of `targets`: groups of nodes on a machine are not known yet; after cloned \
-                   machines write a new /etc/machine-id (`systemd-machine-id-setup`)"
-                        .into(),
-            }
-        }));
-    }
+    findings.extend(machines_and_groups(asker, plan, machines.into_values().collect()));
     findings.sort();
+    findings
+}
+
+/// Nodes of one machine are one group; and those that were one by their machine id still are.
+fn machines_and_groups(asker: &Asker, plan: &Plan, machines: Vec<Vec<(TargetIx, NodeIx)>>) -> Vec<PreflightFinding> {
+    let mut findings = Vec::new();
+    let mut find = |target, node, check, message, help: &str| {
+        findings.push(PreflightFinding { target, node, severity: Severity::Error, check, message, help: help.into() });
+    };
+    for nodes in &machines {
+        let mut nodes = nodes.clone();
+        nodes.sort_unstable();
+        let first = nodes[0].1;
+        for &(target, node) in &nodes[1..] {
+            if plan.group(first).is_some_and(|group| group.nodes.contains(&node)) {
+                continue;
+            }
+            let message =
+                format!("{} and {} are nodes on one machine, and no group", asker.name(first), asker.name(node));
+            let help = "`groups: machine-id` in the playbook makes one unit of the nodes of each machine; after cloned \
+                        machines write a new /etc/machine-id (`systemd-machine-id-setup`)";
+            find(target, node, PreflightCheck::Machine, message, help);
+        }
+    }
+    let machine_of = |node: NodeIx| machines.iter().position(|nodes| nodes.iter().any(|(_, of)| *of == node));
+    for group in plan.groups.iter().filter(|group| group.by_machine_id) {
+        let asked = plan.hosts.iter().enumerate().filter(|(_, target)| group.nodes.contains(&target.node));
+        let known: Vec<_> =
+            asked.filter_map(|(ix, target)| Some((ix, target.node, machine_of(target.node)?))).collect();
+        let Some((_, first, machine)) = known.first() else { continue };
+        for (target, node, _) in known.iter().filter(|(_, _, other)| other != machine) {
+            let (a, b) = (asker.name(*first), asker.name(*node));
+            let message = format!("{a} and {b} were on one machine when the plan was made, and are not now");
+            find(*target, *node, PreflightCheck::Group, message, "make a new plan");
+        }
+    }
     findings
 }
 

@@ -1,6 +1,7 @@
 //! What an earlier process of the same run left running.
 
 use super::process::{Control, adopt};
+use crate::job::group;
 use crate::job::model::{Job, SetupState, Stage};
 use crate::job::rules::Frame;
 use crate::job::view::{Input, Task};
@@ -12,13 +13,14 @@ use tokio::sync::mpsc::unbounded_channel;
 
 /// Commands of steps and probes whose end is not in the journal.
 pub(super) fn in_flight(frame: &Frame, job: &Job) -> Vec<Task> {
-    let has_process = |step: usize| frame.plan.steps[step].kind.has_process();
     let hosts = job.hosts.iter().enumerate().filter_map(|(host, state)| Some((host, state.working()?)));
     hosts
         .filter_map(|(host, work)| {
             let (step, attempt) = (work.step, work.attempt);
             match work.stage {
-                Stage::Running { .. } if has_process(step) => Some(Task::Step { host, step, attempt }),
+                Stage::Running { .. } if group::has_process(frame, job, host, step) => {
+                    Some(Task::Step { host, step, attempt })
+                }
                 Stage::Probing { .. } => Some(Task::Probe { host, step, attempt }),
                 _ => None,
             }

@@ -30,7 +30,7 @@ pub(super) fn check(desk: &mut Desk) {
     let start = Start {
         frame: desk.frame,
         phase: desk.frame.phase(desk.job),
-        out: desk.job.out_nodes(desk.frame.plan),
+        out: desk.frame.out(desk.job),
         observers: observers(desk.frame, desk.job, desk.view, NOBODY, desk.now),
         warnings: RefCell::default(),
     };
@@ -72,7 +72,7 @@ pub fn why_not(frame: &Frame, job: &Job, view: &super::heard::View, now: Ms) -> 
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     let observers = observers(frame, job, view, NOBODY, now);
     let phase = frame.phase(job);
-    let start = Start { frame, phase, out: job.out_nodes(frame.plan), observers, warnings: RefCell::default() };
+    let start = Start { frame, phase, out: frame.out(job), observers, warnings: RefCell::default() };
     match start.run(&mut evidence, since(job)) {
         Ok(true) => None,
         Ok(false) => {

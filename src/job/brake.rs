@@ -59,7 +59,7 @@ fn asked(frame: &Frame, job: &Job, view: &View, gate: usize, now: Ms) -> Vec<Ask
     let nodes = if measure.costly() {
         witnesses(frame, job, view, NodeIx::MAX, now)
     } else {
-        let out = job.out_nodes(frame.plan);
+        let out = frame.out(job);
         (0..frame.plan.nodes.len()).filter(|node| !out.contains(node)).collect()
     };
     nodes.into_iter().map(|node| (node, Question::Measure(Measure::Gate(measure)))).collect()

@@ -112,8 +112,9 @@ pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, 
 
 /// In the stated order, but by rank: 0 before 1 before 2.
 fn chosen(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms, rank: impl Fn(NodeIx) -> u8) -> Vec<NodeIx> {
-    let out = job.out_nodes(frame.plan);
+    let out = frame.out(job);
     let usual = frame.observers.iter().copied().filter(|node| *node != subject && !view.silent(*node, now));
+    let usual = usual.filter(|node| subject >= frame.plan.nodes.len() || !frame.one_group(subject, *node));
     let stay = usual.clone().filter(|node| !out.contains(node));
     let of = |wanted: u8| stay.clone().filter(|node| rank(*node) == wanted).collect::<Vec<_>>();
     let mut chosen: Vec<NodeIx> = stay.clone().filter(|node| rank(*node) == 0).take(OBSERVERS).collect();

@@ -432,7 +432,7 @@ impl<'a> Poll<'a> {
     }
 
     fn all_up(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        let out = self.job.out_nodes(self.frame.plan);
+        let out = self.frame.out(self.job);
         for node in (0..self.frame.plan.nodes.len()).filter(|node| !out.contains(node)) {
             if let Some((by, _)) = views.iter().find(|(_, view)| !shows_up(self.frame, view, node)) {
                 let (node, by) = (self.frame.address(node), self.frame.address(*by));
@@ -444,7 +444,7 @@ impl<'a> Poll<'a> {
 
     /// A real outage came from a node that was seen up but saw nobody (Wikimedia, 2023).
     fn own_view(&self, own: &StatusView, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        let out = self.job.out_nodes(self.frame.plan);
+        let out = self.frame.out(self.job);
         let missing: Vec<NodeIx> = (0..self.frame.plan.nodes.len())
             .filter(|node| *node == self.node || !out.contains(node))
             .filter(|node| views.iter().any(|(_, view)| shows_up(self.frame, view, *node)))
@@ -454,7 +454,7 @@ impl<'a> Poll<'a> {
     }
 
     fn schema(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        let out = self.job.out_nodes(self.frame.plan);
+        let out = self.frame.out(self.job);
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
             let nodes = 0..self.frame.plan.nodes.len();
             let live = nodes.filter(|node| *node == self.node || !out.contains(node));

@@ -12,11 +12,11 @@ use crate::plan::model::Plan;
 /// Takes one input into the view. The job is the one before the input's own events.
 pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms) {
     match input {
-        Input::Asking { node, question } => view.asking((*node, *question), now, job.out_nodes(frame.plan)),
+        Input::Asking { node, question } => view.asking((*node, *question), now, frame.out(job)),
         Input::Ending { task } => drop(view.ending.insert(*task)),
         Input::Ended { task, .. } => drop(view.ending.remove(task)),
         Input::Answered { node, question, answer, asked, at } => {
-            let out = job.out_nodes(frame.plan);
+            let out = frame.out(job);
             drift(frame, view, answer, out.contains(node));
             view.answered((*node, *question), answer.clone(), *asked, *at, out);
             brake::observe(frame, job, view, *question, now);

@@ -2,14 +2,14 @@
 //! then what was heard (`takeout`).
 
 use super::decide::Desk;
-use super::event::{HostEvent, Question, RunEvent, StepEvent, Stop};
+use super::event::{Baseline, HostEvent, Question, RunEvent, StepEvent, Stop};
 use super::evidence::{gossip, names, observers};
 use super::heard::Need;
 use super::model::{Job, Standing};
 use super::rules::Frame;
-use super::takeout::{self, Takeout};
+use super::takeout::{self, Takeout, Together};
 use super::view::Action;
-use super::{advance, approval, brake, gate};
+use super::{approval, brake, gate, group};
 use crate::plan::model::{NodeIx, Step, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
@@ -83,31 +83,33 @@ pub(super) fn hosts(desk: &mut Desk) {
         if round.full() {
             break;
         }
+        // a group opens at one stroke, with the first of it that waits
+        let unit = group::waiting(desk.frame, job, target);
+        if unit.first() != Some(&target) {
+            continue;
+        }
         if let Some(hold) = round.hold(target) {
             let foreign = round.held_by_the_unproved(&hold);
             if foreign {
-                blocked.push((target, hold.words(desk.frame, job, desk.frame.plan.hosts[target].node)));
-                round.blocked.insert(target);
+                let why = hold.words(desk.frame, job, desk.frame.plan.hosts[target].node);
+                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
+                round.blocked.extend(&unit);
             }
             continue;
         }
-        match takeout::judge(desk.frame, job, desk.view, desk.frame.plan.hosts[target].node, desk.now) {
-            Takeout::Ready(baseline, warnings) => {
-                for because in warnings {
-                    desk.host(target, HostEvent::Warned { because });
-                }
-                return open(desk, target, baseline);
-            }
-            Takeout::Open(needs) => {
+        match takeout::judge_all(desk.frame, job, desk.view, &unit, desk.now) {
+            Together::Ready(ready) => return open(desk, &unit, ready),
+            Together::Open(needs) => {
                 desk.ask(&needs);
                 let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
-                blocked.push((target, format!("no answer that is fresh enough of {}", names(desk.frame, nodes))));
-                round.reserve(target);
+                let why = format!("no answer that is fresh enough of {}", names(desk.frame, nodes));
+                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
+                unit.iter().for_each(|host| round.reserve(*host));
             }
-            Takeout::Blocked { why, needs } => {
+            Together::Blocked { why, needs } => {
                 desk.ask(&needs);
-                blocked.push((target, why));
-                round.blocked.insert(target);
+                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
+                round.blocked.extend(&unit);
             }
         }
     }
@@ -193,16 +195,24 @@ fn last_poll(desk: &Desk, target: TargetIx) -> Option<Last> {
     })
 }
 
-fn open(desk: &mut Desk, target: TargetIx, baseline: super::event::Baseline) {
-    desk.host(target, HostEvent::Opened);
+fn open(desk: &mut Desk, unit: &[TargetIx], ready: Vec<(Baseline, Vec<String>)>) {
     let step = desk.frame.phase(desk.job).from;
-    if !desk.job.step(desk.frame.plan, step).is_some_and(Step::disruptive) {
-        return;
-    }
-    desk.host(target, HostEvent::Baseline(baseline));
-    desk.step(target, step, StepEvent::Started { attempt: 1 });
-    if advance::has_process(desk.frame, step) {
-        desk.act(Action::Spawn(super::view::Task::Step { host: target, step, attempt: 1 }));
+    let disruptive = desk.job.step(desk.frame.plan, step).is_some_and(Step::disruptive);
+    for (place, (host, (baseline, warnings))) in unit.iter().zip(&ready).enumerate() {
+        for because in warnings {
+            desk.host(*host, HostEvent::Warned { because: because.clone() });
+        }
+        desk.host(*host, HostEvent::Opened);
+        if !disruptive {
+            continue;
+        }
+        desk.host(*host, HostEvent::Baseline(baseline.clone()));
+        desk.step(*host, step, StepEvent::Started { attempt: 1 });
+        let follows = group::takes_the_machine(desk.frame, step)
+            && ready[..place].iter().any(|(before, _)| group::one_machine(Some(before), Some(baseline)));
+        if desk.frame.plan.steps[step].kind.has_process() && !follows {
+            desk.act(Action::Spawn(super::view::Task::Step { host: *host, step, attempt: 1 }));
+        }
     }
 }
 
@@ -276,7 +286,7 @@ pub struct Round<'a> {
 
 impl<'a> Round<'a> {
     pub fn new(frame: &'a Frame<'a>, job: &'a Job) -> Self {
-        Round { frame, job, out: job.out_nodes(frame.plan), reserved: BTreeSet::new(), blocked: BTreeSet::new() }
+        Round { frame, job, out: frame.out(job), reserved: BTreeSet::new(), blocked: BTreeSet::new() }
     }
 
     fn full(&self) -> bool {
@@ -305,7 +315,9 @@ impl<'a> Round<'a> {
         if let Some(other) = conflict {
             return Some(Hold::Conflict(*other));
         }
-        if let Some(limit) = phase.max_hosts.filter(|limit| taken >= *limit) {
+        // a group that is larger than the limit goes out when nobody else is out
+        let wanted = group::waiting(self.frame, self.job, target).len().max(1) as u32;
+        if let Some(limit) = phase.max_hosts.filter(|limit| taken > 0 && taken + wanted > *limit) {
             return Some(Hold::Slots(limit));
         }
         self.datacenter_before(node).or_else(|| self.rack_before(node))
@@ -356,7 +368,11 @@ impl<'a> Round<'a> {
             let in_work = self.job.hosts.iter().any(|host| host.in_work());
             return !in_work && self.reserved.is_empty() && !matches!(hold, Hold::Rack(_));
         };
-        self.frame.target_of.get(other).is_some_and(|target| !self.job.hosts[*target].in_work())
-            && !self.reserved.contains(other)
+        // (of a group one may be back that holds its place only for the others)
+        let in_work = |target: &TargetIx| self.job.hosts[*target].in_work();
+        let target = self.frame.target_of.get(other);
+        target.is_some_and(|target| {
+            !in_work(target) && !self.frame.siblings(self.job, *target).any(|other| in_work(&other))
+        }) && !self.reserved.contains(other)
     }
 }

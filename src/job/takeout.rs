@@ -10,7 +10,7 @@ use super::measure;
 use super::model::Job;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
-use crate::plan::model::NodeIx;
+use crate::plan::model::{NodeIx, TargetIx};
 use crate::plan::reach;
 use crate::playbook::model::{Check, Strategy, Waivable};
 use crate::topology::nodetool::{GossipView, Movement, StatusView};
@@ -32,6 +32,36 @@ pub enum Takeout {
     Blocked { why: String, needs: Vec<Need> },
 }
 
+/// The judgement on hosts that are taken out at one stroke: all of a group, or one alone.
+pub enum Together {
+    /// Yes; one baseline a host, and what should be said of it.
+    Ready(Vec<(Baseline, Vec<String>)>),
+    Open(Vec<Need>),
+    Blocked {
+        why: String,
+        needs: Vec<Need>,
+    },
+}
+
+pub(super) fn judge_all(frame: &Frame, job: &Job, view: &View, hosts: &[TargetIx], now: Ms) -> Together {
+    let (mut ready, mut open, mut against) = (Vec::new(), Vec::new(), None);
+    for host in hosts {
+        match judge(frame, job, view, frame.plan.hosts[*host].node, now) {
+            Takeout::Ready(baseline, warnings) => ready.push((baseline, warnings)),
+            Takeout::Open(needs) => open.extend(needs),
+            Takeout::Blocked { why, needs } => {
+                against.get_or_insert(why);
+                open.extend(needs);
+            }
+        }
+    }
+    match against {
+        Some(why) => Together::Blocked { why, needs: open },
+        None if ready.len() == hosts.len() => Together::Ready(ready),
+        None => Together::Open(open),
+    }
+}
+
 pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Takeout {
     if frame.calm {
         return Takeout::Ready(Baseline::default(), vec![]);
@@ -47,7 +77,7 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
             Strategy::All => BTreeSet::new(),
             _ => protected(frame, view, node),
         },
-        out: job.out_nodes(frame.plan),
+        out: frame.out(job),
     };
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     match candidate.run(&mut evidence) {

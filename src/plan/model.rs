@@ -48,6 +48,10 @@ pub struct Plan {
     /// Some protecting keyspace's ring is unknown: everybody conflicts with everybody, and why.
     pub everybody_conflicts: Option<String>,
 
+    /// Nodes that share a fate: all of a group are out while one of them is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+
     /// The parts, one after the other; a playbook without `phases` has one.
     pub phases: Vec<Phase>,
     pub max_failures: u32,
@@ -153,6 +157,17 @@ pub struct Shared {
     pub ranges: u32,
 }
 
+/// Nodes on one machine, one hypervisor, one power strip: they go out and come back together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Group {
+    pub name: String,
+    pub nodes: BTreeSet<NodeIx>,
+    /// By their machine id: the preflight reads it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_machine_id: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Datacenter {
@@ -242,6 +257,11 @@ impl Plan {
     /// May this check fail?
     pub fn waives(&self, check: Waivable) -> bool {
         self.waived.iter().any(|waiver| waiver.check == check)
+    }
+
+    /// With whom a node shares its fate.
+    pub fn group(&self, node: NodeIx) -> Option<&Group> {
+        self.groups.iter().find(|group| group.nodes.contains(&node))
     }
 
     /// The first waiver that no longer holds on this day (`2026-12-31`: such days sort as their texts do).

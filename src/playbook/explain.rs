@@ -3,7 +3,7 @@
 use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
-    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, GateQuestion, Goal, Keyspaces,
+    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, GateQuestion, Goal, Groups, Keyspaces,
     OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets,
     Then, Waivable,
 };
@@ -29,6 +29,7 @@ pub fn explain(playbook: &Playbook) -> String {
     out.key(0, "max-failures", &playbook.max_failures.to_string());
     out.key(0, "blocked-timeout", &duration::print(playbook.blocked_timeout));
     checks(&mut out, 0, &playbook.checks);
+    groups(&mut out, &playbook.groups);
     let mut order: Vec<String> = playbook.order.first.clone();
     order.extend(playbook.order.seeds_last.then(|| "seeds-last".to_owned()));
     out.list(0, "order", &order);
@@ -228,6 +229,29 @@ fn checks(out: &mut Lines, indent: usize, checks: &Checks) {
             out.line(indent + 2, &format!("{key}:"));
             names.iter().for_each(|name| out.line(indent + 4, &format!("- {name}")));
             demands.iter().for_each(|demand| out.line(indent + 4, &format!("- {}", demand_text(demand))));
+        }
+    }
+}
+
+fn groups(out: &mut Lines, groups: &Groups) {
+    match groups {
+        Groups::None => {}
+        Groups::MachineId => out.key(0, "groups", "machine-id"),
+        Groups::Command(command) => {
+            out.line(0, "groups:");
+            out.key(2, "command", &command_text(command));
+        }
+        Groups::Listed(listed) => {
+            out.line(0, "groups:");
+            for group in listed {
+                match &group.name {
+                    None => out.line(2, &format!("- {}", flow(&group.hosts))),
+                    Some(name) => {
+                        out.key(2, "- name", &scalar(name));
+                        out.list(4, "hosts", &group.hosts);
+                    }
+                }
+            }
         }
     }
 }

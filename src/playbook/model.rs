@@ -3,10 +3,12 @@
 mod check_facts;
 mod checks;
 mod gates;
+mod groups;
 
 pub use check_facts::{CheckFacts, checks_table};
 pub use checks::{Check, Checks, Demand, Severity, Waivable, Waiver};
 pub use gates::{Gate, GateMeasure, GateQuestion};
+pub use groups::{Groups, ListedGroup};
 
 use crate::diagnostic::Span;
 use std::collections::BTreeMap;
@@ -23,6 +25,8 @@ pub struct Playbook {
     pub cluster: Access,
     pub targets: Targets,
     pub strategy: Strategy,
+    /// Hosts that share a fate.
+    pub groups: Groups,
     /// `accept-outage: REASON`, needed by `all` with a disruptive step and by a one-node cluster.
     pub accept_outage: Option<String>,
     pub concurrency: Concurrency,
@@ -88,6 +92,9 @@ impl Playbook {
             commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()));
         }
         commands.extend(self.gates.iter_mut().filter_map(Gate::command_mut));
+        if let Groups::Command(command) = &mut self.groups {
+            commands.push(command);
+        }
         match &mut self.until {
             Some(Goal::Command(command)) => commands.push(command),
             Some(Goal::Release(word)) => word.forget_place(),

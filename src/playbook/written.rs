@@ -5,6 +5,7 @@
 mod checks;
 mod gates;
 mod goal;
+mod groups;
 mod hosts;
 mod phase;
 mod whole;
@@ -12,6 +13,7 @@ mod whole;
 pub use checks::{AskedCheck, BoundedCheck};
 pub use gates::Gate;
 pub use goal::Goal;
+pub use groups::{Groups, ListedGroup};
 pub use hosts::{KnownDown, Targets};
 pub use phase::Phase;
 pub use whole::{Setup, Waiver};
@@ -44,6 +46,7 @@ pub struct Playbook {
     pub targets: Option<Targets>,
     /// Which hosts may be out at the same time (default: topology).
     pub strategy: Option<Strategy>,
+    pub groups: Option<Groups>,
     /// Why an outage is accepted: needed by `strategy: all` with a step that takes hosts down.
     pub accept_outage: Option<Text>,
     pub concurrency: Option<Concurrency>,
@@ -164,7 +167,8 @@ pub enum Concurrency {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(transform = without_nulls)]
 pub struct ConcurrencySettings {
-    /// Over the whole run (default: 10).
+    /// Over the whole run (default: 10). Every node counts, also those of a group; a group that is larger than this
+    /// goes out when nobody else is out.
     #[schemars(range(min = 1))]
     pub max_hosts: Option<u32>,
     /// One data centre after the other (default), or side by side.

@@ -196,6 +196,7 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "1500.0",
     ),
     ("load", "gates: [{ load: { max: 1.5, stable: 5 } }]\nsteps: [restart, wait-up]", "/gates/0/max", "1.5"),
+    ("groups", "groups: [['10.10.0.11', '10.10.0.14']]\nsteps: [restart, wait-up]", "/groups/0/nodes", "[0, 1]"),
     ("order", "order: ['10.10.0.16']\nsteps: [restart, wait-up]", "/hosts/0/node", "5"),
     (
         "known-down",

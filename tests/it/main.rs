@@ -21,4 +21,5 @@ mod tidy;
 mod topology_discover;
 mod topology_ask;
 mod topology_captures;
+mod groups;
 mod hostile;

@@ -53,7 +53,7 @@ impl World {
         let count = scene.plan.nodes.len();
         let start = crate::job::simulate::drive::START;
         let mut node = |ix: usize| Node {
-            boot: ix as u64 * 1000,
+            boot: scene.machines[ix] as u64 * 1000,
             generation: start / 1000 - 100_000,
             started: start - 100_000_000,
             host_up: true,

@@ -28,7 +28,8 @@ pub fn run(call: &Invocation) -> Result<u8> {
 /// The boot id a machine has now: another one after each boot.
 pub fn boot_id(world: &World, machine: &Machine) -> Result<String> {
     let boot = world.history(machine)?.boot(world.now) as u64;
-    Ok(draw::uuid(world.cluster.seed, &machine.name, boot))
+    let first = world.cluster.on_machine_of(machine).next().unwrap_or(machine);
+    Ok(draw::uuid(world.cluster.seed, &first.name, boot))
 }
 
 /// Milliseconds since the machine booted.

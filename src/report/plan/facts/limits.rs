@@ -2,10 +2,11 @@
 
 use super::{ANSWER_MS, count, time};
 use crate::job::begin;
-use crate::plan::model::{Gate, Phase, Plan};
+use crate::plan::model::{Phase, Plan};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::check_word;
-use crate::playbook::model::{Check, DatacenterOrder, Demand, GateMeasure, Severity, Strategy, Then};
+use crate::playbook::model::{Check, DatacenterOrder, Demand, Severity, Strategy, Then};
+use crate::report::plan::units::gate_question;
 
 /// Every wait that is no step, with its end.
 pub fn waits(plan: &Plan) -> Vec<String> {
@@ -78,19 +79,6 @@ fn phase_limits(phase: &Phase) -> Vec<String> {
         });
     }
     limits
-}
-
-/// What a gate asks, whom, and within which bounds the answer must be.
-fn gate_question(gate: &Gate) -> String {
-    let bounds = if gate.bounded() { format!(", {},", gate.bounds()) } else { String::new() };
-    match gate.measure {
-        None => format!("`{}`{bounds}", gate.run.join(" ")),
-        Some(GateMeasure::Load) => format!("load for each CPU of every node that is not out{bounds}"),
-        Some(measure) => {
-            let what = if measure == GateMeasure::ReadLatency { "reads" } else { "writes" };
-            format!("99th percentile of {what} at up to three observers{bounds}")
-        }
-    }
 }
 
 /// Checks beyond those that are always made.
