@@ -6,13 +6,17 @@
 mod call;
 mod cluster;
 mod failure;
+pub mod ledger;
 
 pub use call::{Call, Output};
+pub use cluster::Heard;
 pub use failure::{Failure, Reason};
+pub use ledger::Ledger;
 
 use crate::job::event::{Measure, Ms, Question};
 use crate::job::view::Answer;
-use crate::plan::model::{NodeIx, Plan};
+use crate::plan::model::{Gate, NodeIx, Plan};
+use crate::playbook::model::GateMeasure;
 use crate::playbook::template::fill_args;
 use crate::topology::nodetool::{self, ParseError};
 use std::collections::BTreeMap;
@@ -60,8 +64,9 @@ pub struct Asker {
     deadline: Duration,
     /// The unit that runs Cassandra.
     service: String,
-    /// Name and words of the playbook's gates.
-    gates: Vec<(String, Vec<String>)>,
+    /// The playbook's gates.
+    gates: Vec<Gate>,
+    ledger: Arc<Ledger>,
 }
 
 impl Asker {
@@ -75,7 +80,13 @@ impl Asker {
             deadline: DEADLINE,
             service: String::new(),
             gates: vec![],
+            ledger: Arc::default(),
         }
+    }
+
+    /// Every call is noted there.
+    pub fn noting(self, ledger: &Arc<Ledger>) -> Self {
+        Asker { ledger: ledger.clone(), ..self }
     }
 
     /// Asks the nodes of a plan by their index.
@@ -85,8 +96,7 @@ impl Asker {
             ssh: node.ssh.clone(),
             nodetool: node.nodetool.clone(),
         });
-        let gates = plan.gates.iter().map(|gate| (gate.name.clone(), gate.run.clone())).collect();
-        Asker { service: plan.service.clone(), gates, ..Asker::new(words.collect(), env) }
+        Asker { service: plan.service.clone(), gates: plan.gates.clone(), ..Asker::new(words.collect(), env) }
     }
 
     /// Another deadline than 30 s.
@@ -122,13 +132,25 @@ impl Asker {
         self.call(node, far.join(" "), words, LIMIT).await
     }
 
+    /// Standard output of a command of this machine that is about a node.
+    pub async fn command(&self, node: NodeIx, words: Vec<String>) -> Result<Output, Failure> {
+        self.call(node, words.join(" "), words, LIMIT).await
+    }
+
     async fn call(&self, node: NodeIx, what: String, words: Vec<String>, limit: usize) -> Result<Output, Failure> {
         let (named, turn) = &self.nodes[node];
         // The node's turn first: waiting for a slow node must not take a place from the others.
         let _turn = turn.lock().await;
         let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
-        let call = Call { what, node: named.name.clone(), words, limit, deadline: self.deadline };
-        Box::pin(call.run(&self.env)).await
+        self.made(Call { what, node: named.name.clone(), words, limit, deadline: self.deadline }).await
+    }
+
+    async fn made(&self, call: Call) -> Result<Output, Failure> {
+        let (what, node, asked) = (call.what.clone(), call.node.clone(), now());
+        let done = Box::pin(call.run(&self.env)).await;
+        let took = now().saturating_sub(asked);
+        self.ledger.note(ledger::Line { asked, took, node, what, answered: done.is_ok() });
+        done
     }
 
     /// Asks one question.
@@ -174,14 +196,24 @@ impl Asker {
     /// A gate is a command of this machine: it takes no node's turn.
     async fn gate(&self, gate: usize) -> Reply {
         let asked = now();
-        let Some((name, words)) = self.gates.get(gate) else {
+        let Some(gate) = self.gates.get(gate) else {
             return Reply { answer: Answer::Unreadable("there is no such gate".into()), asked, at: now() };
         };
-        let (what, words) = (words.join(" "), words.clone());
-        let call = Call { what, node: name.clone(), words, limit: LIMIT, deadline: self.deadline };
-        let answer = match Box::pin(call.run(&self.env)).await {
-            Ok(_) => Answer::Gate(None),
-            Err(failure) => Answer::Gate(Some(failure.own_command())),
+        let (what, words) = (gate.run.join(" "), gate.run.clone());
+        let call = Call { what, node: gate.name.clone(), words, limit: LIMIT, deadline: self.deadline };
+        let answer = match self.made(call).await {
+            Ok(output) if gate.bounded() => match one_number(&output.text) {
+                Some(number) => {
+                    let (open, said) = gate.judge(number);
+                    Answer::Gate { open, said }
+                }
+                None => {
+                    let said = format!("it printed `{}`, which is not one number", head(&output.text));
+                    Answer::Gate { open: false, said }
+                }
+            },
+            Ok(_) => Answer::Gate { open: true, said: String::new() },
+            Err(failure) => Answer::Gate { open: false, said: failure.own_command() },
         };
         Reply { answer, asked, at: now() }
     }
@@ -195,16 +227,39 @@ impl Asker {
             Measure::Repairs => self.read(node, "tpstats", number(nodetool::parse_repair_tasks)).await,
             Measure::Hints => self.read(node, "listpendinghints", number(nodetool::parse_pending_hints)).await,
             Measure::DiskFree => {
-                let asked = now();
-                match self.ssh(node, &["df", "-P", DATA]).await {
-                    Ok(output) => {
-                        let answer = nodetool::parse_disk_free(&output.text)
-                            .map_or_else(|error| Answer::Unreadable(self.unreadable(node, &error)), Answer::Number);
-                        Reply { answer, asked: output.asked, at: output.at }
-                    }
-                    Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
-                }
+                self.read_by_ssh(node, &["df", "-P", DATA], |text| nodetool::parse_disk_free(text).map(Answer::Number))
+                    .await
             }
+            Measure::Gate(GateMeasure::ReadLatency) => {
+                self.read(node, "proxyhistograms", |text| Ok(Answer::Amount(nodetool::parse_latencies(text)?.read)))
+                    .await
+            }
+            Measure::Gate(GateMeasure::WriteLatency) => {
+                self.read(node, "proxyhistograms", |text| Ok(Answer::Amount(nodetool::parse_latencies(text)?.write)))
+                    .await
+            }
+            Measure::Gate(GateMeasure::Load) => {
+                // one far command line: how busy, and how many CPUs bear it
+                let words = ["cat", "/proc/loadavg", "&&", "nproc"];
+                self.read_by_ssh(node, &words, |text| nodetool::parse_load(text).map(Answer::Amount)).await
+            }
+        }
+    }
+
+    async fn read_by_ssh(
+        &self,
+        node: NodeIx,
+        far: &[&str],
+        parse: impl Fn(&str) -> Result<Answer, ParseError>,
+    ) -> Reply {
+        let asked = now();
+        match self.ssh(node, far).await {
+            Ok(output) => {
+                let answer =
+                    parse(&output.text).unwrap_or_else(|error| Answer::Unreadable(self.unreadable(node, &error)));
+                Reply { answer, asked: output.asked, at: output.at }
+            }
+            Err(failure) => Reply { answer: Answer::Unreadable(failure.to_string()), asked, at: now() },
         }
     }
 
@@ -249,6 +304,11 @@ fn listens_for_cql(line: &str) -> bool {
     let mut words = line.split_whitespace().skip(1);
     let (local, _, state) = (words.next(), words.next(), words.next());
     local.is_some_and(|local| local.ends_with(":2352")) && state == Some("0A")
+}
+
+/// The text is one number and nothing else.
+fn one_number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// The first line, at most 200 characters.

@@ -1,12 +1,12 @@
 //! Carries a plan out: leases, engine, progress, the table at the end, the exit code.
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Seen};
 use super::context::{Context, unusable};
 use super::earlier_run;
 use super::exit::{Exit, Failure};
-use crate::ask::Asker;
+use crate::ask::{Asker, Heard};
 use crate::diagnostic::Severity;
-use crate::discover::preflight;
+use crate::discover::{PreflightCheck, PreflightFinding, preflight};
 use crate::display::{About, Lines, Noted, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;
@@ -18,6 +18,7 @@ use crate::job::view::{Answer, Input};
 use crate::plan::model::{Plan, PlanFile, Step, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind, Then};
 use crate::store::{Store, StoreError};
+use anyhow::Context as _;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub struct Work {
 /// 5 when something forbids the run.
 pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Cluster) -> anyhow::Result<()> {
     waivers_hold(&file.plan)?;
-    let asker = Arc::new(Asker::of_plan(&file.plan, cluster.env.clone()));
+    let asker = Arc::new(Asker::of_plan(&file.plan, cluster.env.clone()).noting(&cluster.ledger));
     let targets: Vec<TargetIx> = (0..file.plan.hosts.len()).collect();
     let findings = preflight(&asker, &file.plan, &targets).await;
     for finding in &findings {
@@ -55,6 +56,14 @@ pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Clus
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if errors == 0 {
         return Ok(());
+    }
+    // the cluster is well; it is only no longer the one of the plan
+    let stale =
+        |finding: &PreflightFinding| finding.severity != Severity::Error || finding.check == PreflightCheck::Group;
+    if findings.iter().all(stale) {
+        return Err(
+            Failure::new(Exit::Stale, "the groups of hosts are no longer those of the plan; nothing was done").into()
+        );
     }
     let things = if errors == 1 { "one thing stands".to_owned() } else { format!("{errors} things stand") };
     Err(Failure::new(Exit::Refused, format!("{things} in the way; nothing was done")).into())
@@ -84,10 +93,9 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         let hosts = plan.hosts.iter().map(|host| plan.nodes[host.node].address.to_string()).collect();
         signals::listen_to_the_terminal(tx.clone(), super::context::who(), hosts);
     }
-    if let Some((at, shape)) = cluster.seen.take() {
-        let (answer, question) = (Answer::Shape(Arc::new(shape)), Question::Shape);
+    if let Some(seen) = cluster.seen.take() {
         // our own receiver lives as long as we do
-        let _ = tx.send(Input::Answered { node: 0, question, answer, asked: at, at });
+        already_heard(&work.file.plan, seen).into_iter().for_each(|input| drop(tx.send(input)));
     }
     let volume = match (context.quiet, context.verbose) {
         (true, _) => Volume::Quiet,
@@ -95,6 +103,7 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         _ => Volume::Verbose,
     };
     let folder = work.store.run_folder(&work.run);
+    cluster.ledger.keep_in(&folder).with_context(|| format!("cannot write into `{}`", folder.display()))?;
     let goes_on = if work.new { "" } else { " goes on" };
     let first = format!("run {}{goes_on}; outputs in {}", work.run, folder.display());
     let ctx = RunContext {
@@ -103,7 +112,7 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         reason: work.reason,
         by: super::context::who(),
         env: cluster.env.clone(),
-        asker: Arc::new(Asker::of_plan(&work.file.plan, cluster.env.clone())),
+        asker: Arc::new(Asker::of_plan(&work.file.plan, cluster.env.clone()).noting(&cluster.ledger)),
         launcher: Launcher::this_program(),
         grace: GRACE,
         rules: Rules::default(),
@@ -130,6 +139,23 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         sandbox.let_go();
     }
     Ok(exit_of(outcome, &job))
+}
+
+/// What planning has heard, as answers with their age: the run asks again for what is too old.
+fn already_heard(plan: &Plan, seen: Seen) -> Vec<Input> {
+    let shape = Input::Answered {
+        node: 0,
+        question: Question::Shape,
+        answer: Answer::Shape(Arc::new(seen.shape)),
+        asked: seen.at,
+        at: seen.at,
+    };
+    let of = |(address, heard): (std::net::IpAddr, Heard)| {
+        let node = plan.nodes.iter().position(|node| node.address == address)?;
+        let Heard { question, answer, asked, at, .. } = heard;
+        Some(Input::Answered { node, question, answer, asked, at })
+    };
+    std::iter::once(shape).chain(seen.heard.into_iter().filter_map(of)).collect()
 }
 
 /// Is there anything in the plan that a person must approve of, or may be asked about?

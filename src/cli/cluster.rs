@@ -3,17 +3,20 @@
 use super::arguments::Where;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use crate::ask::{Heard, Ledger};
 use crate::discover::{self, AccessWords, DiscoverError, Discovered};
 use crate::job::event::Ms;
 use crate::job::view::Shape;
-use crate::playbook::model::Access;
+use crate::plan::compile::Answers;
+use crate::playbook::model::{Access, Playbook};
 use crate::playbook::template::Params;
 use crate::sandbox::{self, Sandbox};
 use crate::topology::model::Topology;
 use anyhow::Context as _;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A sandbox lives fast: it is polled every second instead of every five.
@@ -27,7 +30,17 @@ pub struct Cluster {
     pub env: BTreeMap<String, String>,
     pub sandbox: Option<Simulated>,
     /// What this command has already read: a run need not read ring and replication once more.
-    pub seen: OnceLock<(Ms, Shape)>,
+    pub seen: OnceLock<Seen>,
+    /// What this command asked so far.
+    pub ledger: Arc<Ledger>,
+}
+
+/// A reading of the cluster that a run need not make once more.
+#[derive(Debug)]
+pub struct Seen {
+    pub at: Ms,
+    pub shape: Shape,
+    pub heard: Vec<(IpAddr, Heard)>,
 }
 
 /// A sandbox of ours: its folder goes when this value does, unless a run still needs it.
@@ -82,7 +95,13 @@ impl Cluster {
                 )
                 .into());
         }
-        Ok(Cluster { seeds: seeds.to_vec(), env: BTreeMap::new(), sandbox: None, seen: OnceLock::new() })
+        Ok(Cluster {
+            seeds: seeds.to_vec(),
+            env: BTreeMap::new(),
+            sandbox: None,
+            seen: OnceLock::new(),
+            ledger: Arc::default(),
+        })
     }
 
     /// A new sandbox below the home folder.
@@ -106,14 +125,26 @@ impl Cluster {
     pub fn of_run(run_folder: &Path, seeds: Vec<String>) -> anyhow::Result<Cluster> {
         let link = run_folder.join("sandbox");
         let Ok(dir) = std::fs::read_link(&link) else {
-            return Ok(Cluster { seeds, env: BTreeMap::new(), sandbox: None, seen: OnceLock::new() });
+            return Ok(Cluster {
+                seeds,
+                env: BTreeMap::new(),
+                sandbox: None,
+                seen: OnceLock::new(),
+                ledger: Arc::default(),
+            });
         };
         let opened = sandbox::open(&dir).context("the sandbox of this run is gone")?;
         Ok(Cluster::inside(&opened, Simulated { dir, keep: true }))
     }
 
     fn inside(sandbox: &Sandbox, simulated: Simulated) -> Cluster {
-        Cluster { seeds: vec![sandbox.seed()], env: sandbox.env(), sandbox: Some(simulated), seen: OnceLock::new() }
+        Cluster {
+            seeds: vec![sandbox.seed()],
+            env: sandbox.env(),
+            sandbox: Some(simulated),
+            seen: OnceLock::new(),
+            ledger: Arc::default(),
+        }
     }
 
     /// Asks what the cluster is, and says what a person should know.
@@ -125,7 +156,9 @@ impl Cluster {
             let failure = Failure::new(Exit::BadFile, found.message);
             Failure { help: found.help, ..failure }
         })?;
-        let discovered = discover::discover(&words, &self.seeds, self.env.clone()).await.map_err(not_discovered)?;
+        let discovered = discover::discover_noting(&words, &self.seeds, self.env.clone(), &self.ledger)
+            .await
+            .map_err(not_discovered)?;
         for note in &discovered.notes {
             context.say(format_args!("warning: {note}"));
         }
@@ -137,10 +170,30 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// With whom the hosts say that they share a fate, where the playbook has them asked.
+    ///
+    /// # Errors
+    /// When one does not say it: it may be on the machine of another.
+    pub async fn groups(
+        &self,
+        playbook: &Playbook,
+        topology: &Topology,
+        params: &Params,
+    ) -> anyhow::Result<Option<Answers>> {
+        let asked = discover::ask_groups(playbook, topology, params, self.env.clone()).await;
+        Ok(asked.map_err(|wrong| {
+            let said = wrong.join("\n  ");
+            Failure::new(Exit::Unreachable, format!("not every host said with whom it shares its fate:\n  {said}"))
+                .help("every host must answer: one that is not known would be taken out beside its sibling's replicas")
+        })?)
+    }
+}
+
 /// A reading that a run need not make once more.
-pub fn already_seen(found: &Discovered) -> OnceLock<(Ms, Shape)> {
+pub fn already_seen(found: &Discovered) -> OnceLock<Seen> {
     let shape = Shape { topology: found.topology.clone(), schema_ids: found.schema_ids.clone() };
-    OnceLock::from((crate::ask::now(), shape))
+    OnceLock::from(Seen { at: crate::ask::now(), shape, heard: found.heard.clone() })
 }
 
 /// A topology from a file.

@@ -46,7 +46,9 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     super::block_on(async {
         let found = cluster.discover(context, &loaded.playbook.cluster, &params).await?;
         let simulated = cluster.sandbox.is_some();
-        let file = planning::plan(context, &loaded, &params, &options.choice, &found.topology, simulated)?;
+        let groups = cluster.groups(&loaded.playbook, &found.topology, &params).await?;
+        let seen = planning::Seen { topology: &found.topology, groups, simulated };
+        let file = planning::plan(context, &loaded, &params, &options.choice, seen)?;
         println!("plan      {} hosts in {} waves", file.plan.hosts.len(), file.estimate.waves.len());
         carry_out::can_be_worked_on(context, &file, &cluster).await?;
         println!("hosts     every one of them can be worked on");

@@ -50,7 +50,9 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         None => Asked::Live(Box::new(Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?)),
     };
     let topology = asked.topology(context, &loaded, &params)?;
-    let sealed = planning::plan(context, &loaded, &params, &options.choice, &topology, asked.simulated())?;
+    let groups = asked.groups(&loaded, &topology, &params)?;
+    let seen = planning::Seen { topology: &topology, groups, simulated: asked.simulated() };
+    let sealed = planning::plan(context, &loaded, &params, &options.choice, seen)?;
     let saved = options.out.as_ref().map(|path| path.display().to_string());
     let command = saved.as_ref().map(|path| {
         let mut words = format!("rollbook run {path}");

@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::job::apply::apply;
 use crate::job::model::{Job, Standing};
 use crate::job::preview;
-use crate::plan::compile::{self, compile};
+use crate::plan::compile::{self, Answers, compile};
 use crate::plan::model::PlanFile;
 use crate::plan::select::Pick;
 use crate::plan::{estimate, file, lint, warn};
@@ -68,6 +68,14 @@ pub fn params(context: &Context, loaded: &Loaded, choice: &Choice) -> anyhow::Re
     })?)
 }
 
+/// The cluster as it was read for a plan.
+pub struct Seen<'a> {
+    pub topology: &'a Topology,
+    /// What the hosts answered, where the playbook has them asked with whom they share a fate.
+    pub groups: Option<Answers>,
+    pub simulated: bool,
+}
+
 /// The plan of a playbook for a cluster as it is now.
 ///
 /// # Errors
@@ -77,9 +85,9 @@ pub fn plan(
     loaded: &Loaded,
     params: &Params,
     choice: &Choice,
-    topology: &Topology,
-    sandbox: bool,
+    seen: Seen,
 ) -> anyhow::Result<PlanFile> {
+    let topology = seen.topology;
     let mut skip = choice.skip.clone();
     if let Some(run) = &choice.not_done_in {
         skip.extend(done_in(context, run, topology)?);
@@ -89,7 +97,8 @@ pub fn plan(
         only: choice.only.clone(),
         skip,
         stop_after: choice.stop_after,
-        poll: sandbox.then_some(SANDBOX_POLL),
+        poll: seen.simulated.then_some(SANDBOX_POLL),
+        groups: seen.groups,
         ..compile::Options::default()
     };
     let file = sealed(&loaded.playbook, topology, params, &options);
@@ -172,6 +181,14 @@ impl Asked {
                 let found = super::block_on(cluster.discover(context, &loaded.playbook.cluster, params))?;
                 Ok(found.topology)
             }
+        }
+    }
+
+    /// With whom the hosts say that they share a fate, where they are asked.
+    pub fn groups(&self, loaded: &Loaded, topology: &Topology, params: &Params) -> anyhow::Result<Option<Answers>> {
+        match self {
+            Asked::Snapshot(_) => Ok(None),
+            Asked::Live(cluster) => super::block_on(cluster.groups(&loaded.playbook, topology, params)),
         }
     }
 

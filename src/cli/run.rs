@@ -44,7 +44,9 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     super::block_on(async {
         let found = cluster.discover(context, &loaded.playbook.cluster, &params).await?;
         let simulated = cluster.sandbox.is_some();
-        let file = planning::plan(context, &loaded, &params, &options.choice, &found.topology, simulated)?;
+        let groups = cluster.groups(&loaded.playbook, &found.topology, &params).await?;
+        let seen = planning::Seen { topology: &found.topology, groups, simulated };
+        let file = planning::plan(context, &loaded, &params, &options.choice, seen)?;
         if !context.quiet {
             std::io::stdout().write_all(planning::text(&file).as_bytes())?;
         }
@@ -71,7 +73,13 @@ fn run_saved(context: &Context, options: &Options, bytes: &[u8]) -> anyhow::Resu
         None => {
             let known = file.plan.nodes.iter().map(|node| node.address.to_string());
             let seeds = options.on.seed_host.iter().cloned().chain(known).collect();
-            Cluster { seeds, env: Default::default(), sandbox: None, seen: Default::default() }
+            Cluster {
+                seeds,
+                env: Default::default(),
+                sandbox: None,
+                seen: Default::default(),
+                ledger: Default::default(),
+            }
         }
     };
     super::block_on(async {

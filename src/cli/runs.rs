@@ -6,9 +6,11 @@ mod watch;
 use super::context::{Context, unusable};
 use super::earlier_run::Earlier;
 use super::exit::Exit;
+use crate::ask::ledger;
 use crate::display::{stamp, summary};
-use crate::job::event::Outcome;
+use crate::job::event::{Ms, Outcome};
 use crate::store::{RunRow, RunState, short};
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use std::io::Write;
@@ -40,6 +42,9 @@ struct Show {
     /// Every event of its journal, one JSON object a line
     #[arg(long)]
     events: bool,
+    /// What was asked of the nodes, how often and how long it took, by kind
+    #[arg(long, conflicts_with_all = ["events", "format"])]
+    questions: bool,
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "events")]
     format: Format,
 }
@@ -120,6 +125,9 @@ fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Done);
     }
+    if options.questions {
+        return questions(&earlier);
+    }
     if options.format == Format::Json {
         let shown = serde_json::json!({ "run": json(&earlier.row)?, "plan": *earlier.file, "events": earlier.events });
         writeln!(stdout, "{}", serde_json::to_string_pretty(&shown)?)?;
@@ -133,5 +141,34 @@ fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
     }
     writeln!(stdout, "outputs in {}\n", earlier.store.run_folder(&row.id).display())?;
     stdout.write_all(summary(&earlier.file.plan, &earlier.job, &earlier.events, &earlier.about()).as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn questions(earlier: &Earlier) -> anyhow::Result<Exit> {
+    let folder = earlier.store.run_folder(&earlier.row.id);
+    let lines =
+        ledger::read(&folder).with_context(|| format!("cannot read `{}`", folder.join(ledger::FILE).display()))?;
+    let seconds = |ms: Ms| format!("{}.{}", ms / 1000, ms % 1000 / 100);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["question", "times", "unanswered", "seconds in all", "slowest"]);
+    let mut all = ledger::Sum::default();
+    for (kind, sum) in ledger::by_kind(&lines) {
+        let numbers = [sum.count.to_string(), sum.unanswered.to_string(), seconds(sum.took), seconds(sum.slowest)];
+        table.add_row([kind.to_owned()].into_iter().chain(numbers));
+        (all.count, all.unanswered, all.took) =
+            (all.count + sum.count, all.unanswered + sum.unanswered, all.took + sum.took);
+    }
+    let begun = earlier.events.first().map_or(Ms::MAX, |event| event.at);
+    let before: Vec<&ledger::Line> = lines.iter().filter(|line| line.asked < begun).collect();
+    writeln!(std::io::stdout(), "{}", table.trim_fmt())?;
+    writeln!(
+        std::io::stdout(),
+        "{} questions, {} without an answer, {} s in all (side by side); {} of them before the run began",
+        all.count,
+        all.unanswered,
+        seconds(all.took),
+        before.len()
+    )?;
     Ok(Exit::Done)
 }

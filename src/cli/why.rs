@@ -56,7 +56,7 @@ fn of_plan(path: &Path, host: &str) -> anyhow::Result<String> {
     }
     let file = saved_plan::read(path, &bytes)?;
     let target = target(&file.plan, host)?;
-    Ok(wave(&file, target) + &neighbours(&file, target))
+    Ok(wave(&file, target) + &group(&file, target) + &neighbours(&file, target))
 }
 
 fn wave(file: &PlanFile, target: TargetIx) -> String {
@@ -76,6 +76,15 @@ fn wave(file: &PlanFile, target: TargetIx) -> String {
         return format!("{address} stands in no wave\n");
     }
     text
+}
+
+/// With whom it goes out.
+fn group(file: &PlanFile, target: TargetIx) -> String {
+    let node = file.plan.hosts[target].node;
+    let Some(group) = file.plan.group(node) else { return String::new() };
+    let others =
+        group.nodes.iter().filter(|other| **other != node).map(|other| file.plan.nodes[*other].address.to_string());
+    format!("it goes out with {}: {}\n", group.name, others.collect::<Vec<_>>().join(", "))
 }
 
 /// With whom it may never be out, and why.
@@ -123,6 +132,7 @@ fn of_run(earlier: &Earlier, named: &str) -> anyhow::Result<String> {
         let _ = writeln!(text, "  {line}");
     }
     text += &wave(&earlier.file, host);
+    text += &group(&earlier.file, host);
     let of_host = |what: &What| match what {
         What::Host { event: HostEvent::Baseline(_), .. } => false,
         What::Host { host: of, .. } | What::Step { host: of, .. } => *of == host,

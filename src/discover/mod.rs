@@ -5,14 +5,16 @@
 //! answer, are replaced by the next and named.
 
 mod access;
+mod groups;
 mod observers;
 mod preflight;
 
 pub use access::AccessWords;
+pub use groups::ask_groups;
 pub use observers::choose_observers;
 pub use preflight::{PreflightCheck, PreflightFinding, preflight};
 
-use crate::ask::{Asker, NodeWords};
+use crate::ask::{Asker, Heard, Ledger, NodeWords};
 use crate::diagnostic::Diagnostic;
 use crate::topology::assembly::{self, Refused, Said};
 use crate::topology::model::Topology;
@@ -21,6 +23,7 @@ use crate::topology::snapshot::{self, SnapshotError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// So many nodes describe the cluster, and must agree.
@@ -33,6 +36,8 @@ const SNAPSHOT_LIMIT: u64 = 512 << 20;
 pub struct Discovered {
     pub topology: Topology,
     pub schema_ids: BTreeSet<String>,
+    /// What the nodes said of reachability and gossip, by address: fresh enough for a run that begins at once.
+    pub heard: Vec<(IpAddr, Heard)>,
     /// What a person should know: seeds and observers that did not answer, nodes that are down.
     pub notes: Vec<String>,
 }
@@ -82,16 +87,29 @@ pub async fn discover(
     seeds: &[String],
     env: BTreeMap<String, String>,
 ) -> Result<Discovered, DiscoverError> {
+    discover_noting(access, seeds, env, &Arc::default()).await
+}
+
+/// The same, with a ledger for what is asked.
+pub async fn discover_noting(
+    access: &AccessWords,
+    seeds: &[String],
+    env: BTreeMap<String, String>,
+    ledger: &Arc<Ledger>,
+) -> Result<Discovered, DiscoverError> {
     let mut notes = Vec::new();
-    let status = first_answer(access, seeds, &env, &mut notes).await?;
+    let status = first_answer(access, seeds, &env, ledger, &mut notes).await?;
     let order = choose_observers(&status);
     let words: Vec<NodeWords> =
         order.iter().map(|at| access.words(&at.to_string())).collect::<Result<_, _>>().map_err(DiscoverError::Words)?;
-    let asker = Asker::new(words, env);
-    let said = observe(&asker, &mut notes).await?;
+    let asker = Asker::new(words, env).noting(ledger);
+    let known = known(seeds, &order, &status);
+    let (said, heard) = observe(&asker, known, &mut notes).await?;
+    let heard = heard.into_iter().map(|heard| (order[heard.node], heard)).collect();
     assembly::agree(&said.iter().map(|(_, said)| said.clone()).collect::<Vec<_>>())?;
     not_smaller(&status, &said[0].1)?;
-    let (rings, seeds) = tokio::join!(asker.rings(said[0].0, &said[0].1), seeds_of(&asker, &said));
+    let asked: Vec<usize> = said.iter().map(|(node, _)| *node).collect();
+    let (rings, seeds) = tokio::join!(asker.rings(&asked, &said[0].1), seeds_of(&asker, &said));
     let (owners, described) = rings.map_err(DiscoverError::Unreadable)?;
     let asked = said.iter().map(|(node, _)| order[*node]).collect();
     let said: Vec<Said> = said.into_iter().map(|(_, said)| said).collect();
@@ -99,7 +117,7 @@ pub async fn discover(
     topology.validate().map_err(DiscoverError::Unreadable)?;
     notes.extend(shown_down(&said));
     let schema_ids = said.iter().flat_map(|said| said.cluster.schema.keys().cloned()).collect();
-    Ok(Discovered { topology, schema_ids, notes })
+    Ok(Discovered { topology, schema_ids, heard, notes })
 }
 
 /// The status of the first seed that answers.
@@ -107,6 +125,7 @@ async fn first_answer(
     access: &AccessWords,
     seeds: &[String],
     env: &BTreeMap<String, String>,
+    ledger: &Arc<Ledger>,
     notes: &mut Vec<String>,
 ) -> Result<StatusView, DiscoverError> {
     if seeds.is_empty() {
@@ -114,7 +133,7 @@ async fn first_answer(
     }
     for seed in seeds {
         let words = access.words(seed).map_err(DiscoverError::Words)?;
-        let asker = Asker::new(vec![words], env.clone());
+        let asker = Asker::new(vec![words], env.clone()).noting(ledger);
         match asker.parsed(0, &["status"], parse_status).await {
             Ok(status) => return Ok(status),
             Err(sentence) => notes.push(format!("seed {seed} did not answer: {sentence}")),
@@ -124,16 +143,23 @@ async fn first_answer(
 }
 
 /// Three nodes at once, in the order given; who does not answer is replaced by the next, and named.
-async fn observe(asker: &Asker, notes: &mut Vec<String>) -> Result<Vec<(usize, Said)>, DiscoverError> {
-    let mut said = Vec::new();
+async fn observe(
+    asker: &Asker,
+    known: Option<(usize, StatusView)>,
+    notes: &mut Vec<String>,
+) -> Result<(Vec<(usize, Said)>, Vec<Heard>), DiscoverError> {
+    let (mut said, mut heard) = (Vec::new(), Vec::new());
     let mut next = 0;
     let mut silent = Vec::new();
     while said.len() < OBSERVERS && next < asker.len() {
         let batch: Vec<usize> = (next..asker.len()).take(OBSERVERS - said.len()).collect();
         next += batch.len();
-        for (node, answer) in batch.iter().zip(together(asker, &batch).await) {
+        for (node, answer) in batch.iter().zip(together(asker, &batch, &known).await) {
             match answer {
-                Ok(answer) => said.push((*node, answer)),
+                Ok((answer, more)) => {
+                    said.push((*node, answer));
+                    heard.extend(more);
+                }
                 Err(sentence) => silent.push(format!("{} was not asked further: {sentence}", asker.name(*node))),
             }
         }
@@ -144,21 +170,35 @@ async fn observe(asker: &Asker, notes: &mut Vec<String>) -> Result<Vec<(usize, S
     notes.append(&mut silent);
     // One node alone has nobody to contradict it: its list of keyspaces is read a second time.
     if let [(node, first)] = &said[..] {
-        let again = asker.said(*node).await.map_err(DiscoverError::Unreadable)?;
+        let (again, _) = asker.said(*node, None).await.map_err(DiscoverError::Unreadable)?;
         assembly::agree(&[first.clone(), again])?;
     }
-    Ok(said)
+    Ok((said, heard))
 }
 
-async fn together(asker: &Asker, nodes: &[usize]) -> Vec<Result<Said, String>> {
+/// The first seed has just shown its `status`: where it is one of those that are asked, and its only name is its
+/// address, that one counts.
+fn known(seeds: &[String], order: &[IpAddr], status: &StatusView) -> Option<(usize, StatusView)> {
+    let [seed] = seeds else { return None };
+    let seed: IpAddr = seed.parse().ok()?;
+    Some((order.iter().position(|at| *at == seed)?, status.clone()))
+}
+
+type Answered = Result<(Said, Vec<Heard>), String>;
+
+async fn together(asker: &Asker, nodes: &[usize], known: &Option<(usize, StatusView)>) -> Vec<Answered> {
+    let said = |node: usize| {
+        let status = known.as_ref().filter(|(of, _)| *of == node).map(|(_, status)| status.clone());
+        asker.said(node, status)
+    };
     match nodes {
-        [a] => vec![asker.said(*a).await],
+        [a] => vec![said(*a).await],
         [a, b] => {
-            let (a, b) = tokio::join!(asker.said(*a), asker.said(*b));
+            let (a, b) = tokio::join!(said(*a), said(*b));
             vec![a, b]
         }
         [a, b, c, ..] => {
-            let (a, b, c) = tokio::join!(asker.said(*a), asker.said(*b), asker.said(*c));
+            let (a, b, c) = tokio::join!(said(*a), said(*b), said(*c));
             vec![a, b, c]
         }
         [] => Vec::new(),

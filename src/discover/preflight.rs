@@ -27,8 +27,10 @@ pub struct PreflightFinding {
 pub enum PreflightCheck {
     /// ssh without a prompt.
     Ssh,
-    /// No two nodes on one machine.
+    /// Two nodes on one machine are one group.
     Machine,
+    /// A group of one machine still is one.
+    Group,
     /// `sudo` without a password.
     Sudo,
     /// The service starts at boot.
@@ -65,23 +67,44 @@ pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) ->
             machines.entry(machine).or_default().push((seen.target, seen.node));
         }
     }
-    for mut nodes in machines.into_values().filter(|nodes| nodes.len() > 1) {
-        nodes.sort_unstable();
-        findings.extend(nodes[1..].iter().map(|&(target, node)| {
-            PreflightFinding {
-                target,
-                node,
-                severity: Severity::Error,
-                check: PreflightCheck::Machine,
-                message: format!("{} and {} are nodes on one machine", asker.name(nodes[0].1), asker.name(node)),
-                help:
-                    "leave all but one out of `targets`: groups of nodes on a machine are not known yet; after cloned \
-                   machines write a new /etc/machine-id (`systemd-machine-id-setup`)"
-                        .into(),
-            }
-        }));
-    }
+    findings.extend(machines_and_groups(asker, plan, machines.into_values().collect()));
     findings.sort();
+    findings
+}
+
+/// Nodes of one machine are one group; and those that were one by their machine id still are.
+fn machines_and_groups(asker: &Asker, plan: &Plan, machines: Vec<Vec<(TargetIx, NodeIx)>>) -> Vec<PreflightFinding> {
+    let mut findings = Vec::new();
+    let mut find = |target, node, check, message, help: &str| {
+        findings.push(PreflightFinding { target, node, severity: Severity::Error, check, message, help: help.into() });
+    };
+    for nodes in &machines {
+        let mut nodes = nodes.clone();
+        nodes.sort_unstable();
+        let first = nodes[0].1;
+        for &(target, node) in &nodes[1..] {
+            if plan.group(first).is_some_and(|group| group.nodes.contains(&node)) {
+                continue;
+            }
+            let message =
+                format!("{} and {} are nodes on one machine, and no group", asker.name(first), asker.name(node));
+            let help = "`groups: machine-id` in the playbook makes one unit of the nodes of each machine; after cloned \
+                        machines write a new /etc/machine-id (`systemd-machine-id-setup`)";
+            find(target, node, PreflightCheck::Machine, message, help);
+        }
+    }
+    let machine_of = |node: NodeIx| machines.iter().position(|nodes| nodes.iter().any(|(_, of)| *of == node));
+    for group in plan.groups.iter().filter(|group| group.by_machine_id) {
+        let asked = plan.hosts.iter().enumerate().filter(|(_, target)| group.nodes.contains(&target.node));
+        let known: Vec<_> =
+            asked.filter_map(|(ix, target)| Some((ix, target.node, machine_of(target.node)?))).collect();
+        let Some((_, first, machine)) = known.first() else { continue };
+        for (target, node, _) in known.iter().filter(|(_, _, other)| other != machine) {
+            let (a, b) = (asker.name(*first), asker.name(*node));
+            let message = format!("{a} and {b} were on one machine when the plan was made, and are not now");
+            find(*target, *node, PreflightCheck::Group, message, "make a new plan");
+        }
+    }
     findings
 }
 
@@ -110,6 +133,10 @@ impl Wanted {
     }
 }
 
+fn is_machine_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// `sudo` as a word of its own anywhere in the text.
 fn names_sudo(text: &str) -> bool {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))).any(|word| word == "sudo")
@@ -131,6 +158,10 @@ struct Seen {
 impl Host {
     async fn asked(self, wanted: &Wanted) -> Seen {
         let mut findings = Vec::new();
+        if let Some(machine) = self.all_well(wanted).await {
+            findings.extend(self.mode(wanted.mode).await);
+            return Seen { target: self.target, node: self.node, machine: Some(machine), findings };
+        }
         let machine = match self.asker.ssh(self.node, &["cat", "/etc/machine-id"]).await {
             Ok(output) => self.machine(output.text.trim(), &mut findings),
             Err(failure) => {
@@ -150,12 +181,24 @@ impl Host {
         Seen { target: self.target, node: self.node, machine, findings }
     }
 
+    /// All of it in one session, which gives the machine's id when nothing stands in the way. Otherwise one thing after
+    /// the other is asked, to find what does.
+    async fn all_well(&self, wanted: &Wanted) -> Option<String> {
+        let mut far = vec!["cat /etc/machine-id".to_owned()];
+        far.extend(wanted.sudo.map(|_| "sudo -n true".to_owned()));
+        far.extend(wanted.enabled.as_ref().map(|(service, _)| format!("systemctl is-enabled {service}")));
+        let said = self.asker.ssh(self.node, &[&far.join(" && ")]).await.ok()?.text;
+        let (id, state) = said.split_once('\n')?;
+        let expected = if wanted.enabled.is_some() { "enabled" } else { "" };
+        (is_machine_id(id.trim()) && state.trim() == expected).then(|| id.trim().to_ascii_lowercase())
+    }
+
     fn finding(&self, severity: Severity, check: PreflightCheck, message: String, help: &str) -> PreflightFinding {
         PreflightFinding { target: self.target, node: self.node, severity, check, message, help: help.into() }
     }
 
     fn machine(&self, id: &str, findings: &mut Vec<PreflightFinding>) -> Option<String> {
-        if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if is_machine_id(id) {
             return Some(id.to_ascii_lowercase());
         }
         let name = self.asker.name(self.node);

@@ -341,7 +341,42 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::event::RunEvent;
     use crate::plan::samples::six_hosts;
+
+    /// The operator took it up again the next day: nobody served meanwhile.
+    #[test]
+    fn time_out_of_service_goes_on_between_two_sessions() {
+        let plan = six_hosts();
+        let gate = plan.steps.iter().position(|step| step.kind == StepKind::WaitUp).unwrap();
+        let hour = 3_600_000;
+        let host = |at: Ms, host, event| Event { at, what: What::Host { host, event } };
+        let step = |at: Ms, host, step, event| Event { at, what: What::Step { host, step, event } };
+        let run = |at: Ms, event| Event { at, what: What::Run(event) };
+        let session = |session| RunEvent::Started {
+            session,
+            plan: String::new(),
+            reason: None,
+            by: "ops".into(),
+            attended: false,
+        };
+        let mut events = vec![
+            run(0, session(1)),
+            // two short outages in the first session, of which the second does not end
+            step(0, 0, 0, StepEvent::Started { attempt: 1 }),
+            step(hour, 0, gate, StepEvent::Passed { attempt: 1, proof: String::new() }),
+            step(hour, 0, 0, StepEvent::Started { attempt: 1 }),
+            host(2 * hour, 0, HostEvent::Failed { step: 0, because: "no".into() }),
+            run(2 * hour, RunEvent::Ended { outcome: Outcome::Failed }),
+        ];
+        assert_eq!(long_away(&plan, &told(&plan, &events), 2 * hour), "");
+        events.push(run(4 * hour, session(2)));
+        events.push(host(4 * hour, 0, HostEvent::Back));
+        let said = long_away(&plan, &told(&plan, &events), 4 * hour);
+        assert!(said.starts_with("10.77.0.11 was out of service for 4h"), "{said}");
+        // what comes later is no part of it
+        assert_eq!(said, long_away(&plan, &told(&plan, &events), 30 * hour));
+    }
 
     #[test]
     fn time_out_of_service_is_added_up_over_attempts_against_the_hint_window() {

@@ -1,6 +1,7 @@
 //! What an earlier process of the same run left running.
 
 use super::process::{Control, adopt};
+use crate::job::group;
 use crate::job::model::{Job, SetupState, Stage, UndoState};
 use crate::job::rules::Frame;
 use crate::job::view::{Input, Task};
@@ -12,7 +13,6 @@ use tokio::sync::mpsc::unbounded_channel;
 
 /// Commands of steps, their probes and undos whose end is not in the journal.
 pub(super) fn in_flight(frame: &Frame, job: &Job) -> Vec<Task> {
-    let has_process = |step: usize| frame.plan.steps[step].kind.has_process();
     let undos = job.hosts.iter().enumerate().flat_map(|(host, state)| {
         let running = state.undos.iter().filter(|(_, undo)| matches!(undo.state, UndoState::Running { .. }));
         running.map(move |(step, undo)| Task::HostUndo { host, step: *step, attempt: undo.times })
@@ -22,7 +22,9 @@ pub(super) fn in_flight(frame: &Frame, job: &Job) -> Vec<Task> {
         .filter_map(|(host, work)| {
             let (step, attempt) = (work.step, work.attempt);
             match work.stage {
-                Stage::Running { .. } if has_process(step) => Some(Task::Step { host, step, attempt }),
+                Stage::Running { .. } if group::has_process(frame, job, host, step) => {
+                    Some(Task::Step { host, step, attempt })
+                }
                 Stage::Probing { .. } => Some(Task::Probe { host, step, attempt }),
                 _ => None,
             }

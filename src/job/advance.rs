@@ -3,22 +3,18 @@
 use super::decide::Desk;
 use super::event::{Baseline, End, HostEvent, Ms, StepEvent, Stop};
 use super::evidence::{Evidence, names};
+use super::group::Barrier;
 use super::model::{Stage, Standing, Work};
 use super::proof::{self, Proof};
-use super::rules::Frame;
-use super::takeout::{self, Takeout};
+use super::takeout::{self, Together};
 use super::view::{Action, Task};
-use super::{approval, conditions, gate, open, undo};
+use super::{approval, conditions, gate, group, open, undo};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
 use std::collections::BTreeSet;
 
 /// So long is proof sought after a command whose end nobody saw.
 const DOUBT_MS: Ms = 60_000;
-
-pub(super) fn has_process(frame: &Frame, step: usize) -> bool {
-    frame.plan.steps[step].kind.has_process()
-}
 
 pub(super) fn host(desk: &mut Desk, host: TargetIx) {
     let job = desk.job;
@@ -39,6 +35,23 @@ pub(super) fn host(desk: &mut Desk, host: TargetIx) {
             undo::go_on(desk, host);
         }
         Standing::Waiting => {}
+    }
+}
+
+/// All of a group begin what takes them out, at one stroke.
+fn begin_together(desk: &mut Desk, unit: &[TargetIx], ready: Vec<(Baseline, Vec<String>)>) {
+    for (place, (host, (baseline, _))) in unit.iter().zip(&ready).enumerate() {
+        let Some(work) = desk.job.hosts[*host].working() else { continue };
+        let (host, step, attempt) = (*host, work.step, work.attempt);
+        if desk.job.hosts[host].baseline.is_none() {
+            desk.host(host, HostEvent::Baseline(baseline.clone()));
+        }
+        desk.step(host, step, StepEvent::Started { attempt });
+        let follows = group::takes_the_machine(desk.frame, step)
+            && ready[..place].iter().any(|(before, _)| group::one_machine(Some(before), Some(baseline)));
+        if desk.frame.plan.steps[step].kind.has_process() && !follows {
+            desk.act(Action::Spawn(Task::Step { host, step, attempt }));
+        }
     }
 }
 
@@ -82,6 +95,12 @@ impl At<'_> {
     fn start(&self, desk: &mut Desk, attempt: u32) {
         let step = &desk.frame.plan.steps[self.work.step];
         let state = &desk.job.hosts[self.host];
+        if let Some(why) = conditions::splits_its_group(desk.frame, desk.job, self.host, self.work.step) {
+            return match state.disrupted {
+                true => self.failed(desk, why),
+                false => desk.host(self.host, HostEvent::Skipped { because: why }),
+            };
+        }
         match conditions::left_out(desk.frame, desk.job, self.host, self.work.step) {
             Ok(None) => {}
             Ok(Some(because)) => return desk.step(self.host, self.work.step, StepEvent::LeftOut { because }),
@@ -93,28 +112,43 @@ impl At<'_> {
         if let Some(why) = conditions::unfilled(desk.frame, desk.job, self.host, self.work.step) {
             return self.failed(desk, why);
         }
-        if !step.disruptive() || state.disrupted {
-            return self.started(desk, attempt, None);
+        match group::barrier(desk.frame, desk.job, self.host, self.work.step) {
+            Barrier::Go => {}
+            Barrier::Wait(_) => return,
+            Barrier::Refuse(why) if state.disrupted => return self.failed(desk, why),
+            Barrier::Refuse(why) => return desk.host(self.host, HostEvent::Skipped { because: why }),
         }
-        // the gate again, right before the host is taken out: other steps may have taken long
+        if !step.disruptive() || state.disrupted {
+            return self.started(desk, attempt);
+        }
+        let unit = group::together(desk.frame, desk.job, self.host, self.work.step);
+        if unit.first() == Some(&self.host) {
+            self.take_out(desk, &unit);
+        }
+    }
+
+    /// The gate again, right before the host is taken out, with all of its group: other steps may have taken long.
+    fn take_out(&self, desk: &mut Desk, unit: &[TargetIx]) {
+        let skipped = |desk: &mut Desk, because: String| {
+            unit.iter().for_each(|host| desk.host(*host, HostEvent::Skipped { because: because.clone() }));
+        };
         let node = desk.frame.plan.hosts[self.host].node;
         if let Some(difference) = desk.view.drift.first() {
-            let because = format!("the cluster is no longer the one of the plan: {difference}");
-            return desk.host(self.host, HostEvent::Skipped { because });
+            return skipped(desk, format!("the cluster is no longer the one of the plan: {difference}"));
         }
         let why = if !open::shape_known(desk) {
             "ring and replication are read anew".into()
         } else if let Some(other) = self.conflict(desk) {
             desk.frame.why(desk.job, node, other)
         } else {
-            match takeout::judge(desk.frame, desk.job, desk.view, node, desk.now) {
-                Takeout::Ready(baseline, _) => return self.started(desk, attempt, Some(baseline)),
-                Takeout::Open(needs) => {
+            match takeout::judge_all(desk.frame, desk.job, desk.view, unit, desk.now) {
+                Together::Ready(ready) => return begin_together(desk, unit, ready),
+                Together::Open(needs) => {
                     desk.ask(&needs);
                     let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
                     format!("no answer that is fresh enough of {}", names(desk.frame, nodes))
                 }
-                Takeout::Blocked { why, needs } => {
+                Together::Blocked { why, needs } => {
                     desk.ask(&needs);
                     why
                 }
@@ -122,7 +156,7 @@ impl At<'_> {
         };
         let end = self.work.since + desk.frame.plan.blocked_timeout_ms;
         if desk.now >= end {
-            desk.host(self.host, HostEvent::Skipped { because: format!("blocked: {why}") });
+            skipped(desk, format!("blocked: {why}"));
         } else {
             desk.decision.wake(end);
         }
@@ -141,13 +175,10 @@ impl At<'_> {
         out.find(|other| desk.frame.exclude_each_other(desk.job, node, *other))
     }
 
-    fn started(&self, desk: &mut Desk, attempt: u32, baseline: Option<Baseline>) {
+    fn started(&self, desk: &mut Desk, attempt: u32) {
         let (host, step) = (self.host, self.work.step);
-        if let Some(baseline) = baseline.filter(|_| desk.job.hosts[host].baseline.is_none()) {
-            desk.host(host, HostEvent::Baseline(baseline));
-        }
         desk.step(host, step, StepEvent::Started { attempt });
-        if has_process(desk.frame, step) {
+        if group::has_process(desk.frame, desk.job, host, step) {
             desk.act(Action::Spawn(Task::Step { host, step, attempt }));
         }
     }
@@ -166,6 +197,9 @@ impl At<'_> {
 
     fn running(&self, desk: &mut Desk) {
         let step = &desk.frame.plan.steps[self.work.step];
+        if let Some(leader) = group::leader(desk.frame, desk.job, self.host, self.work.step) {
+            return self.follow(desk, leader);
+        }
         match step.kind {
             StepKind::Pause => {
                 let end = self.work.started + step.pause_ms.unwrap_or(0);
@@ -178,7 +212,46 @@ impl At<'_> {
             StepKind::Approve => approval::wait(desk, self.host, self.work),
             StepKind::WaitDown => self.wait_for_proof(desk),
             StepKind::WaitUp => self.wait_up(desk),
+            StepKind::Stop => {
+                desk.deadline(self.task(), self.work.started + step.timeout_ms);
+                self.ask_meanwhile(desk);
+            }
             _ => desk.deadline(self.task(), self.work.started + step.timeout_ms),
+        }
+    }
+
+    /// A drained node has said goodbye: that its peers see it down can be asked while it is being stopped.
+    fn ask_meanwhile(&self, desk: &mut Desk) {
+        let before = self.work.step.checked_sub(1).map(|step| desk.frame.plan.steps[step].kind);
+        if desk.frame.calm || before != Some(StepKind::Drain) {
+            return;
+        }
+        if let Proof::Open(needs) | Proof::No { needs, .. } = self.proof(desk, self.proof_since(desk)) {
+            desk.ask(&needs);
+        }
+    }
+
+    /// Answers count as proof of a `stop` from its beginning: a node that its peers saw down then was not up again
+    /// before the command ended. Of the others, from their end.
+    fn proof_since(&self, desk: &Desk) -> Ms {
+        match desk.frame.plan.steps[self.work.step].kind {
+            StepKind::Stop => self.work.started,
+            _ => self.work.since,
+        }
+    }
+
+    /// Another node of its machine gives the command: what becomes of that is what becomes of this.
+    fn follow(&self, desk: &mut Desk, leader: TargetIx) {
+        let (state, step) = (&desk.job.hosts[leader], self.work.step);
+        let with = format!("with {}, on the same machine", desk.frame.address(desk.frame.plan.hosts[leader].node));
+        match &state.standing {
+            Standing::Working(work) if work.step <= step => {}
+            Standing::Failed { because, .. } => self.failed(desk, format!("{with}: {because}")),
+            Standing::Lost { because, .. } => {
+                desk.host(self.host, HostEvent::Lost { step, because: format!("{with}: {because}") });
+            }
+            Standing::Skipped { .. } | Standing::Waiting => self.failed(desk, format!("{with}: it was not done")),
+            Standing::Working(_) | Standing::Settling { .. } | Standing::Done => self.passed(desk, &with),
         }
     }
 
@@ -234,7 +307,7 @@ impl At<'_> {
             return self.passed(desk, "not asked");
         }
         let deadline = self.patience(desk);
-        let (needs, why) = match self.proof(desk, self.work.since) {
+        let (needs, why) = match self.proof(desk, self.proof_since(desk)) {
             Proof::Yes(proof) => return self.passed(desk, &proof),
             Proof::No { why, needs } => (needs, why),
             Proof::Open(needs) => (needs, "nobody answered".into()),
@@ -293,7 +366,7 @@ impl At<'_> {
         let step = &desk.frame.plan.steps[self.work.step];
         let tries = step.retries.map_or(2, |retries| retries.times.max(1) + 1);
         if step.idempotent && self.work.attempt < tries {
-            return self.started(desk, self.work.attempt + 1, None);
+            return self.started(desk, self.work.attempt + 1);
         }
         let end = match &self.work.stage {
             Stage::Doubt { end } | Stage::Probed { end, .. } => end.words(),
@@ -336,11 +409,29 @@ impl At<'_> {
         match end {
             // in a calm world nobody is done already
             End::Exit { .. } if desk.frame.calm => self.passed(desk, "not asked"),
-            End::Exit { status: 0 } => desk.host(self.host, HostEvent::AlreadyDone { because: goal }),
+            End::Exit { status: 0 } => match self.group_is_done(desk) {
+                None => {}
+                Some(true) => desk.host(self.host, HostEvent::AlreadyDone { because: goal }),
+                Some(false) => self.passed(desk, "it is, and another of its group is not"),
+            },
             End::Unlike { .. } => self.passed(desk, "not done yet"),
             End::Exit { status: 1 } if !self.expects(desk) => self.passed(desk, "not done yet"),
             _ => self.failed(desk, format!("it cannot be told whether {goal}: {}", end.words())),
         }
+    }
+
+    /// A group is passed over only as a whole. None: another has not been asked yet.
+    fn group_is_done(&self, desk: &Desk) -> Option<bool> {
+        for other in desk.frame.siblings(desk.job, self.host) {
+            let Some(work) = desk.job.hosts[other].working() else { continue };
+            match &work.stage {
+                _ if work.step > self.work.step => return Some(false),
+                Stage::Ended { end: End::Exit { status: 0 } } => {}
+                Stage::Ended { .. } => return Some(false),
+                _ => return None,
+            }
+        }
+        Some(true)
     }
 
     fn expects(&self, desk: &Desk) -> bool {
@@ -354,7 +445,7 @@ impl At<'_> {
             return self.fails(desk, why, desk.frame.plan.steps[self.work.step].on_timeout);
         }
         if desk.now >= next {
-            return self.started(desk, self.work.attempt + 1, None);
+            return self.started(desk, self.work.attempt + 1);
         }
         desk.decision.wake(next);
     }
@@ -368,7 +459,7 @@ impl At<'_> {
         let longer = u64::from(retries.backoff).saturating_pow(self.work.attempt.saturating_sub(1));
         let next = self.work.since.saturating_add(retries.delay_ms.saturating_mul(longer));
         if desk.now >= next {
-            return self.started(desk, self.work.attempt + 1, None);
+            return self.started(desk, self.work.attempt + 1);
         }
         desk.decision.wake(next);
     }

@@ -7,6 +7,7 @@ use super::evidence::{
 };
 use super::heard::Heard;
 use super::measure;
+use super::model::Job;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::{NodeIx, Phase};
@@ -29,11 +30,11 @@ pub(super) fn check(desk: &mut Desk) {
     let start = Start {
         frame: desk.frame,
         phase: desk.frame.phase(desk.job),
-        out: desk.job.out_nodes(desk.frame.plan),
+        out: desk.frame.out(desk.job),
         observers: observers(desk.frame, desk.job, desk.view, NOBODY, desk.now),
         warnings: RefCell::default(),
     };
-    let why = match start.run(&mut evidence, desk.job.began_at) {
+    let why = match start.run(&mut evidence, since(desk.job)) {
         Ok(true) => {
             for because in start.warnings.take() {
                 desk.run(RunEvent::Warned { because });
@@ -56,13 +57,23 @@ pub(super) fn check(desk: &mut Desk) {
     desk.ask(&needs);
 }
 
+/// What planning heard so short a time before the run began need not be asked again.
+const BEFORE_MS: Ms = 30_000;
+
+fn since(job: &Job) -> Ms {
+    match job.began_at == job.session_at {
+        true => job.session_at.saturating_sub(BEFORE_MS),
+        false => job.began_at,
+    }
+}
+
 /// Why the start checks do not hold yet, for the reader.
-pub fn why_not(frame: &Frame, job: &super::model::Job, view: &super::heard::View, now: Ms) -> Option<String> {
+pub fn why_not(frame: &Frame, job: &Job, view: &super::heard::View, now: Ms) -> Option<String> {
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     let observers = observers(frame, job, view, NOBODY, now);
     let phase = frame.phase(job);
-    let start = Start { frame, phase, out: job.out_nodes(frame.plan), observers, warnings: RefCell::default() };
-    match start.run(&mut evidence, job.began_at) {
+    let start = Start { frame, phase, out: frame.out(job), observers, warnings: RefCell::default() };
+    match start.run(&mut evidence, since(job)) {
         Ok(true) => None,
         Ok(false) => {
             let open: BTreeSet<NodeIx> = evidence.needs.iter().map(|need| need.asked.0).collect();
@@ -121,6 +132,7 @@ impl Start<'_> {
             let Some(heard) = evidence.read(*node, Question::Status, since) else { continue };
             all.push((*node, self.readable(*node, heard, status)?));
         }
+        evidence.together(self.observers.iter().map(|node| (*node, Question::Status)));
         Ok((all.len() == self.observers.len()).then_some(all))
     }
 

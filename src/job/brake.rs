@@ -1,11 +1,16 @@
 //! The playbook's gates: while the cluster bears the work badly, or nobody knows, no further host opens.
+//!
+//! A command is asked once for the cluster. A measure is asked of nodes that are not out: a latency of the observers,
+//! for each answer costs a node the start of a JVM; the load of every node. All must be within the bound.
 
 use super::decide::Desk;
-use super::event::{Ms, Question, RunEvent, Stop};
-use super::heard::{Need, View};
-use super::rules::Frame;
+use super::event::{Asked, Measure, Ms, Question, RunEvent, Stop};
+use super::evidence::witnesses;
+use super::heard::{Heard, Need, View};
+use super::model::Job;
+use super::rules::{Frame, unreadable};
 use super::view::Answer;
-use crate::plan::model::{NodeIx, Plan};
+use crate::plan::model::{Gate, NodeIx, Plan};
 
 /// A gate is not a question to a node; this one stands for nobody.
 pub const NOBODY: NodeIx = 0;
@@ -20,45 +25,87 @@ pub struct Answered {
     /// Since when it is not open.
     pub bad_since: Option<Ms>,
     pub said: String,
+    /// When it was last judged: only what was asked after this counts next time.
+    pub judged: Ms,
 }
 
-/// Takes an answer in.
-pub(super) fn observe(plan: &Plan, view: &mut View, gate: usize, answer: &Answer, at: Ms) {
-    let Some(terms) = plan.gates.get(gate) else { return };
-    let state = view.brakes.entry(gate).or_default();
-    match answer {
-        Answer::Gate(None) => {
+/// Judges the gates that this answer belongs to, once all that are asked have answered.
+pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, question: Question, now: Ms) {
+    for gate in 0..frame.plan.gates.len() {
+        let terms = &frame.plan.gates[gate];
+        let asked = asked(frame, job, view, gate, now);
+        if asked.first().is_none_or(|(_, of)| *of != question) {
+            continue;
+        }
+        let since = view.brakes.get(&gate).map_or(0, |state| state.judged);
+        let Some((open, said)) = verdict(frame, terms, view, &asked, since) else { continue };
+        let state = view.brakes.entry(gate).or_default();
+        (state.said, state.judged) = (said, now);
+        if open {
             state.good += 1;
             if state.good >= terms.stable {
                 state.bad_since = None;
             }
-        }
-        other => {
+        } else {
             state.good = 0;
-            state.bad_since.get_or_insert(at);
-            state.said = match other {
-                Answer::Gate(Some(said)) | Answer::Unreadable(said) => said.clone(),
-                _ => "gave an answer to another question".into(),
-            };
+            state.bad_since.get_or_insert(now);
         }
     }
+}
+
+/// What is asked of whom. Nobody: nobody is left who could say.
+fn asked(frame: &Frame, job: &Job, view: &View, gate: usize, now: Ms) -> Vec<Asked> {
+    let Some(measure) = frame.plan.gates[gate].measure else { return vec![(NOBODY, Question::Gate(gate))] };
+    let nodes = if measure.costly() {
+        witnesses(frame, job, view, NodeIx::MAX, now)
+    } else {
+        let out = frame.out(job);
+        (0..frame.plan.nodes.len()).filter(|node| !out.contains(node)).collect()
+    };
+    nodes.into_iter().map(|node| (node, Question::Measure(Measure::Gate(measure)))).collect()
+}
+
+/// The first bad answer at once; a good one when all have answered. Of the good ones the highest is told.
+fn verdict(frame: &Frame, terms: &Gate, view: &View, asked: &[Asked], since: Ms) -> Option<(bool, String)> {
+    let heard = |of: &Asked| view.heard(of.0, of.1).filter(|heard: &&Heard| heard.asked > since);
+    let mut highest: Option<(f64, String)> = None;
+    let mut complete = true;
+    for of in asked {
+        let Some(heard) = heard(of) else {
+            complete = false;
+            continue;
+        };
+        let address = frame.address(of.0);
+        match &heard.answer {
+            Answer::Gate { open, said } => return Some((*open, said.clone())),
+            Answer::Amount(amount) => {
+                let (within, words) = terms.judge(*amount);
+                let words = format!("{words}, at {address}");
+                if !within {
+                    return Some((false, words));
+                }
+                if highest.as_ref().is_none_or(|(most, _)| amount > most) {
+                    highest = Some((*amount, words));
+                }
+            }
+            other => return Some((false, unreadable(other))),
+        }
+    }
+    highest.filter(|_| complete).map(|(_, words)| (true, words))
 }
 
 /// Why no host may open: the first gate that is not open.
 pub fn why(plan: &Plan, view: &View, now: Ms) -> Option<String> {
     (0..plan.gates.len()).find_map(|gate| {
         let (terms, state) = (&plan.gates[gate], view.brakes.get(&gate));
-        let fresh = view
-            .heard(NOBODY, Question::Gate(gate))
-            .is_some_and(|heard| now <= heard.at + 2 * terms.poll_ms + ANSWER_MS);
-        match state {
-            Some(state) if fresh && state.bad_since.is_none() => None,
-            Some(state) if state.bad_since.is_some() => Some(match state.good {
-                0 => format!("gate `{}`: {}", terms.name, state.said),
-                good => format!("gate `{}`: {good} of {} good answers in a row", terms.name, terms.stable),
-            }),
-            _ => Some(format!("gate `{}`: it has not been answered yet", terms.name)),
-        }
+        let state = state.filter(|state| state.judged > 0 && now <= state.judged + 2 * terms.poll_ms + ANSWER_MS);
+        let Some(state) = state else { return Some(format!("gate `{}`: it has not been answered yet", terms.name)) };
+        state.bad_since?;
+        let said = if state.said.is_empty() { String::new() } else { format!(": {}", state.said) };
+        Some(match state.good {
+            0 => format!("gate `{}`{said}", terms.name),
+            good => format!("gate `{}`, {good} of {} good answers in a row{said}", terms.name, terms.stable),
+        })
     })
 }
 
@@ -68,7 +115,9 @@ pub(super) fn holds(desk: &mut Desk, frame: &Frame) -> bool {
         return false;
     }
     for (gate, terms) in frame.plan.gates.iter().enumerate() {
-        desk.ask(&[Need { asked: (NOBODY, Question::Gate(gate)), since: 0, poll: terms.poll_ms }]);
+        let need = |asked| Need { asked, since: 0, poll: terms.poll_ms };
+        let needs: Vec<Need> = asked(frame, desk.job, desk.view, gate, desk.now).into_iter().map(need).collect();
+        desk.ask(&needs);
         let Some((since, state)) = desk.view.brakes.get(&gate).and_then(|state| Some((state.bad_since?, state))) else {
             continue;
         };

@@ -1,5 +1,6 @@
 //! What must be so before a step is begun on its host: its `when`, and that its words can be filled.
 
+use super::group;
 use super::model::Job;
 use super::rules::Frame;
 use crate::diagnostic::Diagnostic;
@@ -23,6 +24,19 @@ pub(super) fn left_out(frame: &Frame, job: &Job, host: TargetIx, step: usize) ->
     }
 }
 
+/// Of a step that takes the machine: why it may be done on none, because its `when` decides otherwise for another of the
+/// group, which may be on the same machine.
+pub(super) fn splits_its_group(frame: &Frame, job: &Job, host: TargetIx, step: usize) -> Option<String> {
+    if !group::takes_the_machine(frame, step) {
+        return None;
+    }
+    let done = |host| matches!(left_out(frame, job, host, step), Ok(None));
+    let at = |other: &TargetIx| job.hosts[*other].working().is_some() && !group::apart(job, host, *other);
+    let other = frame.siblings(job, host).filter(at).find(|other| done(*other) != done(host))?;
+    let address = frame.address(frame.plan.hosts[other].node);
+    Some(format!("its `when` decides otherwise for {address} of its group, which may be on its machine"))
+}
+
 /// Is the step left out on this host by the plan already?
 pub(super) fn never(plan: &Plan, host: TargetIx, step: usize) -> bool {
     plan.hosts[host].words[step].left_out.is_some()
@@ -36,6 +50,11 @@ pub(super) fn unfilled(frame: &Frame, job: &Job, host: TargetIx, step: usize) ->
     let words = &frame.plan.hosts[host].words[step];
     let all = words.command.iter().chain(words.probe.iter().flatten());
     template::check_vars(all, &job.hosts[host].vars).err().map(|finding| sentence(&finding))
+}
+
+/// Is there nothing against the step on this host, as far as its own conditions go?
+pub(super) fn may_start(frame: &Frame, job: &Job, host: TargetIx, step: usize) -> bool {
+    left_out(frame, job, host, step) == Ok(None) && unfilled(frame, job, host, step).is_none()
 }
 
 fn sentence(finding: &Diagnostic) -> String {

@@ -8,7 +8,7 @@ use super::heard::{Need, View};
 use super::model::{Job, SetupState, Stage, Standing};
 use super::rules::Frame;
 use super::view::{Action, Task};
-use super::{advance, approval, begin, open, undo};
+use super::{advance, approval, begin, group, open, undo};
 use crate::plan::model::{Plan, TargetIx};
 
 /// Events first: they are durable before any action is performed.
@@ -193,7 +193,8 @@ impl Desk<'_> {
     pub fn poll_gate(&mut self, target: TargetIx, terms: gate::Terms, state: &super::heard::Gate) {
         let due = gate::due(state, terms);
         if self.now < due {
-            return self.decision.wake(due);
+            self.decision.wake(due);
+            return self.ask(&gate::between(self.frame, self.job, self.view, target, terms, self.now));
         }
         if let gate::Verdict::Open(needs) = gate::judge(self.frame, self.job, self.view, target, terms, self.now) {
             self.ask(&needs);
@@ -207,7 +208,9 @@ impl Desk<'_> {
             let Some(work) = state.working() else { continue };
             let (step, attempt) = (work.step, work.attempt);
             let task = match work.stage {
-                Stage::Running { .. } if advance::has_process(self.frame, step) => Task::Step { host, step, attempt },
+                Stage::Running { .. } if group::has_process(self.frame, self.job, host, step) => {
+                    Task::Step { host, step, attempt }
+                }
                 Stage::Probing { .. } => Task::Probe { host, step, attempt },
                 _ => continue,
             };

@@ -1,6 +1,7 @@
 //! Facts about a run, journalled before their effects. Events are never rewritten; fields may only be added.
 
 use crate::plan::model::{NodeIx, TargetIx};
+use crate::playbook::model::GateMeasure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -351,6 +352,8 @@ pub enum Measure {
     Hints,
     /// Percent of the data's disk that are free (`df`).
     DiskFree,
+    /// What a gate of the playbook compares.
+    Gate(GateMeasure),
 }
 
 /// A node to ask.

@@ -1,8 +1,8 @@
 //! Reading the view with care: what is fresh, who witnesses, what the witnesses agree on.
 
-use super::event::{Ms, Question};
+use super::event::{Asked, Ms, Question};
 use super::heard::{Heard, Need, View};
-use super::model::Job;
+use super::model::{Job, Standing};
 use super::rules::{Frame, OBSERVERS};
 use super::view::Answer;
 use crate::plan::model::NodeIx;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 pub(super) struct Evidence<'v> {
     view: &'v View,
     pub now: Ms,
-    poll: Ms,
+    pub poll: Ms,
     stale_counts: bool,
     pub needs: Vec<Need>,
 }
@@ -45,6 +45,26 @@ impl<'v> Evidence<'v> {
         None
     }
 
+    /// Answers that must be fresh at the same time: when one of them is asked, so are those that are older than a poll.
+    /// One after the other, slow nodes would never have answered all of them freshly.
+    pub fn together(&mut self, group: impl IntoIterator<Item = Asked>) {
+        let group: Vec<Asked> = group.into_iter().collect();
+        let now = self.now;
+        let asks = |need: &Need| group.contains(&need.asked) && need.due(self.view, now).is_some_and(|at| at <= now);
+        if !self.needs.iter().any(asks) {
+            return;
+        }
+        let since = now.saturating_sub(self.poll);
+        let old = |asked: &Asked| self.view.heard(asked.0, asked.1).is_some_and(|heard| heard.asked < since);
+        let old: Vec<Asked> = group.iter().copied().filter(old).collect();
+        self.needs.extend(old.into_iter().map(|asked| Need { asked, since, poll: self.poll }));
+    }
+
+    /// An answer is wanted that is newer than this one, and no poll need be waited for.
+    pub fn newer(&mut self, node: NodeIx, question: Question, heard: &Heard) {
+        self.needs.push(Need { asked: (node, question), since: heard.asked + 1, poll: self.poll });
+    }
+
     /// Puts a question again that was answered, but not as hoped, once a poll.
     pub fn again(&mut self, node: NodeIx, question: Question) {
         self.needs.push(Need { asked: (node, question), since: 0, poll: self.poll });
@@ -60,11 +80,50 @@ pub(super) fn observers(frame: &Frame, job: &Job, view: &View, subject: NodeIx, 
     witnesses(frame, job, view, subject, now)
 }
 
+/// The observers of a node that is to be taken out. Those that may go together with it come last: a host that opens
+/// a moment before it would have to be replaced, and everything asked anew.
+pub(super) fn observers_to_stay(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
+    if !frame.rules.never_ask_the_host_itself {
+        return vec![subject];
+    }
+    chosen(frame, job, view, subject, now, |node| match may_go_together(frame, job, subject, node) {
+        true => 2,
+        false => worked_on(frame, job, node),
+    })
+}
+
+/// Who was itself taken out in this run witnesses only where others do not suffice: they stay the same while the hosts
+/// of a wave come back one after the other, and a node that has just started is no good witness.
+fn worked_on(frame: &Frame, job: &Job, node: NodeIx) -> u8 {
+    let target = frame.target_of.get(&node);
+    u8::from(target.is_some_and(|target| job.hosts[*target].opened_at.is_some()))
+}
+
+fn may_go_together(frame: &Frame, job: &Job, subject: NodeIx, other: NodeIx) -> bool {
+    let waits = frame.target_of.get(&other).is_some_and(|target| job.hosts[*target].standing == Standing::Waiting);
+    let same = frame.plan.nodes[subject].datacenter == frame.plan.nodes[other].datacenter;
+    waits && same && !frame.exclude_each_other(job, subject, other)
+}
+
 /// The observers themselves, whatever a saboteur does to the gate.
 pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
-    let out = job.out_nodes(frame.plan);
+    chosen(frame, job, view, subject, now, |node| worked_on(frame, job, node))
+}
+
+/// In the stated order, but by rank: 0 before 1 before 2.
+fn chosen(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms, rank: impl Fn(NodeIx) -> u8) -> Vec<NodeIx> {
+    let out = frame.out(job);
     let usual = frame.observers.iter().copied().filter(|node| *node != subject && !view.silent(*node, now));
-    let chosen: Vec<NodeIx> = usual.clone().filter(|node| !out.contains(node)).take(OBSERVERS).collect();
+    let usual = usual.filter(|node| subject >= frame.plan.nodes.len() || !frame.one_group(subject, *node));
+    let stay = usual.clone().filter(|node| !out.contains(node));
+    let of = |wanted: u8| stay.clone().filter(|node| rank(*node) == wanted).collect::<Vec<_>>();
+    let mut chosen: Vec<NodeIx> = stay.clone().filter(|node| rank(*node) == 0).take(OBSERVERS).collect();
+    for wanted in [1, 2] {
+        if chosen.len() < OBSERVERS {
+            chosen.extend(of(wanted));
+        }
+    }
+    chosen.truncate(OBSERVERS);
     if chosen.is_empty() && frame.strategy(job) == Strategy::All {
         // an accepted outage: hosts in work may observe once they themselves serve again
         return usual.filter(|node| serves(view, *node)).take(OBSERVERS).collect();
@@ -73,10 +132,8 @@ pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, 
 }
 
 fn serves(view: &View, node: NodeIx) -> bool {
-    let mode = view.heard(node, Question::Mode).map(|heard| &heard.answer);
     let info = view.heard(node, Question::Info).map(|heard| &heard.answer);
-    matches!(mode, Some(Answer::Mode(view)) if serving_mode(&view.mode))
-        && matches!(info, Some(Answer::Info(info)) if info.native_transport && info.gossip)
+    matches!(info, Some(Answer::Info(info)) if info.native_transport && info.gossip)
 }
 
 /// A node whose decommission failed serves (lab: `UN` and answering).

@@ -20,6 +20,9 @@ use std::collections::BTreeSet;
 /// as never gone (a dead node stays `UN` that long; lab: 18 to 40 s).
 pub const UNCHANGED_MS: Ms = 40_000;
 
+/// A machine that says itself that Cassandra is not back is looked at again so soon: that costs no JVM.
+const LOOK_MS: Ms = 2_000;
+
 /// The unit must be seen failed so often in a row: a script may pass through that state while it restarts.
 pub const DEAD_POLLS: u32 = 3;
 
@@ -30,6 +33,8 @@ pub enum Verdict {
     Open(Vec<Need>),
     /// It does not hold, and why.
     No(String),
+    /// The machine itself says that Cassandra is not back yet; no node was asked.
+    Early(String),
     /// It does not, and will not: the service's unit has failed.
     Dead(String),
     /// It holds, and by what evidence.
@@ -70,18 +75,22 @@ pub fn terms(frame: &Frame, job: &Job, target: TargetIx) -> Option<Terms> {
 pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
     for target in 0..job.hosts.len() {
         let Some(terms) = terms(frame, job, target) else { continue };
+        let fresh = Gate { step: terms.step, evaluated: now, ..Gate::default() };
         match judge(frame, job, view, target, terms, now) {
             Verdict::Open(_) => {}
-            Verdict::No(verdict) => {
-                set(view, target, Gate { step: terms.step, evaluated: now, verdict, ..Gate::default() })
+            Verdict::No(verdict) => set(view, target, Gate { verdict, ..fresh }),
+            Verdict::Early(verdict) => {
+                let dead = current(view, target, terms).dead;
+                set(view, target, Gate { dead, early: true, verdict, ..fresh });
             }
             Verdict::Dead(verdict) => {
                 let dead = current(view, target, terms).dead + 1;
-                set(view, target, Gate { step: terms.step, evaluated: now, held: 0, dead, verdict });
+                set(view, target, Gate { dead, verdict, ..fresh });
             }
             Verdict::Yes(verdict) => {
-                let held = current(view, target, terms).held + 1;
-                set(view, target, Gate { step: terms.step, evaluated: now, held, dead: 0, verdict });
+                let gate = current(view, target, terms);
+                let row = if gate.held > 0 { gate.row } else { since(&gate, terms) };
+                set(view, target, Gate { held: gate.held + 1, row, verdict, ..fresh });
             }
         }
     }
@@ -101,12 +110,51 @@ pub(super) fn current(view: &View, target: TargetIx, terms: Terms) -> Gate {
 
 /// When the next poll may be asked.
 pub(super) fn due(gate: &Gate, terms: Terms) -> Ms {
-    if gate.evaluated == 0 { terms.started } else { gate.evaluated + terms.poll }
+    match gate.evaluated {
+        0 => terms.started,
+        evaluated if gate.early => evaluated + terms.poll.min(LOOK_MS),
+        evaluated => evaluated + terms.poll,
+    }
+}
+
+/// Answers count for the next poll when asked at or after this: one that a neighbour's poll brought does, but the
+/// evidence of one poll never stands close behind that of the last.
+fn since(gate: &Gate, terms: Terms) -> Ms {
+    match gate.evaluated {
+        0 => terms.started,
+        evaluated => evaluated + if gate.early { 1 } else { terms.poll / 2 },
+    }
+}
+
+/// What is asked between two polls, while nothing else is to be done: the evidence that one poll in a row must have.
+pub(super) fn between(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Vec<Need> {
+    let gate = current(view, target, terms);
+    if gate.held == 0 {
+        return vec![];
+    }
+    let mut evidence = Evidence::new(frame, view, now, terms.poll);
+    let poll = poll(frame, job, view, target, terms, &gate);
+    // what is wrong with an answer is said when the poll is judged
+    let _ = poll.lasting(&mut evidence, gate.held + 2 <= terms.stable);
+    evidence.needs
 }
 
 pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Verdict {
     let gate = current(view, target, terms);
-    let poll = Poll {
+    let poll = poll(frame, job, view, target, terms, &gate);
+    let mut evidence = Evidence::new(frame, view, now, terms.poll);
+    match poll.run(&mut evidence) {
+        Ok(Some(proof)) => Verdict::Yes(proof),
+        Ok(None) => Verdict::Open(evidence.needs),
+        Err(why) if poll.unit_failed() => Verdict::Dead(why),
+        Err(why) if poll.early() => Verdict::Early(why),
+        Err(why) => Verdict::No(why),
+    }
+}
+
+fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, terms: Terms, gate: &Gate) -> Poll<'a> {
+    let since = since(gate, terms);
+    Poll {
         frame,
         job,
         view,
@@ -114,15 +162,9 @@ pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, ter
         expect: job.hosts[target].expect,
         target,
         held: gate.held,
-        since: if gate.evaluated == 0 { terms.started } else { gate.evaluated + 1 },
-        started: terms.started,
-    };
-    let mut evidence = Evidence::new(frame, view, now, terms.poll);
-    match poll.run(&mut evidence) {
-        Ok(Some(proof)) => Verdict::Yes(proof),
-        Ok(None) => Verdict::Open(evidence.needs),
-        Err(why) if poll.unit_failed() => Verdict::Dead(why),
-        Err(why) => Verdict::No(why),
+        last: gate.held + 1 >= terms.stable,
+        since,
+        row: if gate.held > 0 { gate.row } else { since },
     }
 }
 
@@ -135,43 +177,81 @@ struct Poll<'a> {
     expect: Expect,
     /// Good polls so far.
     held: u32,
+    /// With this one there are enough in a row.
+    last: bool,
     /// Answers count when asked at or after this.
     since: Ms,
-    started: Ms,
+    /// The same for what one poll of the row must show.
+    row: Ms,
+}
+
+/// What one poll of a row must show, and the others need not: it does not change while the polls hold.
+struct Lasting<'v> {
+    gossips: Vec<(NodeIx, &'v GossipView)>,
+    info: &'v InfoView,
+    info_asked: Ms,
 }
 
 /// `Ok(None)`: something is still to be asked.
 type Part<T> = Result<Option<T>, String>;
 
-impl Poll<'_> {
-    fn run(&self, evidence: &mut Evidence) -> Part<String> {
-        let Some(boot) = self.boot(evidence)? else { return Ok(None) };
-        let Some(()) = self.mode(evidence)? else { return Ok(None) };
-        // from here on everything at once
-        let reach = self.reach(evidence)?;
-        let observers = observers(self.frame, self.job, self.view, self.node, evidence.now);
-        let alone = self.frame.plan.nodes.len() == 1;
-        if observers.is_empty() && !alone {
-            return Err("no observer is left to ask".into());
+impl<'a> Poll<'a> {
+    fn run(&self, evidence: &mut Evidence<'a>) -> Part<String> {
+        let boot = self.boot(evidence)?;
+        if boot.is_none() && self.held == 0 {
+            return Ok(None); // the machine first: a node that still starts is left alone
         }
-        // a generation only rises and a proof stays one: asked anew only where it does not yet prove it
-        let since = if self.held > 0 { self.started } else { self.since };
-        let gossips = self.all_since(evidence, &observers, Question::Gossip, since, gossip)?;
+        let Some(()) = self.serves(evidence)? else { return Ok(None) };
+        let observers = self.observers(evidence)?;
         let views = self.all(evidence, &observers, Question::Status, status)?;
-        let info = self.info(evidence)?;
         let own = self.all(evidence, &[self.node], Question::Status, status)?;
-        let (Some(()), Some(gossips), Some(views), Some((info, asked)), Some(own)) = (reach, gossips, views, info, own)
-        else {
-            return Ok(None);
-        };
+        let lasting = if self.last { self.lasting(evidence, false)? } else { None };
+        let (Some(boot), Some(views), Some(own)) = (boot, views, own) else { return Ok(None) };
         let seen = self.seen_up(&observers, &views)?;
         if !self.frame.plan.waives(Waivable::OwnViewComplete) {
             self.own_view(own[0].1, &views)?;
         }
-        self.schema(&gossips, &views)?;
-        let proof = self.restart(&boot, &gossips, (&info, asked), evidence.now)?;
-        let open = if info.native_transport { "CQL open" } else { "CQL closed, as before" };
-        Ok(Some(format!("UN {seen}, its own view complete, {open}, {proof}")))
+        let open = if self.wants_transport() { "CQL open" } else { "CQL closed, as before" };
+        let seen = format!("UN {seen}, its own view complete, {open}");
+        if !self.last {
+            return Ok(Some(seen));
+        }
+        let Some(lasting) = lasting else { return Ok(None) };
+        self.schema(&lasting.gossips, &views)?;
+        let proof = self.restart(&boot, &lasting, evidence.now)?;
+        Ok(Some(format!("{seen}, {proof}")))
+    }
+
+    fn observers(&self, evidence: &Evidence) -> Result<Vec<NodeIx>, String> {
+        let observers = observers(self.frame, self.job, self.view, self.node, evidence.now);
+        if observers.is_empty() && self.frame.plan.nodes.len() > 1 {
+            return Err("no observer is left to ask".into());
+        }
+        Ok(observers)
+    }
+
+    /// Where the machine cannot show that CQL is open (another port), the node says so before others are asked.
+    fn serves(&self, evidence: &mut Evidence<'a>) -> Part<()> {
+        if self.wants_port() || !self.wants_transport() {
+            return Ok(Some(()));
+        }
+        Ok(self.info(evidence, self.since)?.map(|_| ()))
+    }
+
+    /// `early`: only what may well be asked long before the last poll.
+    fn lasting(&self, evidence: &mut Evidence<'a>, early: bool) -> Part<Lasting<'a>> {
+        let observers = self.observers(evidence)?;
+        let gossips = self.all_since(evidence, &observers, Question::Gossip, self.row, gossip)?;
+        if early {
+            return Ok(None);
+        }
+        let reach = self.reach(evidence)?;
+        let info = self.info(evidence, self.row)?;
+        let streams = self.streams(evidence)?;
+        let (Some(()), Some(gossips), Some(()), Some((info, info_asked))) = (streams, gossips, reach, info) else {
+            return Ok(None);
+        };
+        Ok(Some(Lasting { gossips, info, info_asked }))
     }
 
     /// A host nobody can ssh to has not passed, whatever gossip says.
@@ -181,37 +261,61 @@ impl Poll<'_> {
         if self.expect.reboot && self.frame.rules.prove_the_restart && self.before().boot_id.as_ref() == Some(boot) {
             return Err("its boot id is the one from before: it has not rebooted".into());
         }
-        let before = self.before();
-        if !cql_port && before.cql_port == Some(true) && before.transport == Some(true) && !self.waives_transport() {
+        if !cql_port && self.wants_port() {
             // the machine itself says so: no nodetool need be started there while Cassandra still is
             return self.unit(evidence, "its CQL port is not open yet".into()).map(|_| None);
         }
         Ok(Some(boot.clone()))
     }
 
+    fn wants_port(&self) -> bool {
+        let before = self.before();
+        before.cql_port == Some(true) && before.transport == Some(true) && !self.waives_transport()
+    }
+
+    /// Was it the machine that said no, before anything was asked of Cassandra?
+    fn early(&self) -> bool {
+        let heard = self.view.heard(self.node, Question::BootId).filter(|heard| heard.asked >= self.since);
+        self.held == 0
+            && heard.is_some_and(|heard| match &heard.answer {
+                Answer::BootId { id, cql_port } => {
+                    (!cql_port && self.wants_port())
+                        || (self.expect.reboot && self.before().boot_id.as_ref() == Some(id))
+                }
+                _ => false,
+            })
+    }
+
+    fn wants_transport(&self) -> bool {
+        let wanted = self.before().transport.unwrap_or(true)
+            || self.frame.phase(self.job).checks_each_host.contains(&Check::NativeTransport);
+        wanted && !self.waives_transport()
+    }
+
     fn waives_transport(&self) -> bool {
         self.frame.plan.waives(Waivable::NativeTransport)
     }
 
-    fn mode(&self, evidence: &mut Evidence) -> Part<()> {
-        let streams = self.frame.phase(self.job).checks_each_host.contains(&Check::NoStreaming);
-        // once it was NORMAL in this gate, the open CQL port and gossip of each poll say as much
-        let heard = match self.held > 0 && !streams {
-            true => evidence.read_within(self.node, Question::Mode, self.started, Ms::MAX),
-            false => evidence.read(self.node, Question::Mode, self.since),
-        };
-        let Some(heard) = heard else { return Ok(None) };
+    /// Its mode need not be asked: who is `UN` at the observers is neither joining, leaving nor moving, and a drained
+    /// node has neither gossip nor CQL (`info`). Streams are only in `netstats`.
+    fn streams(&self, evidence: &mut Evidence<'a>) -> Part<()> {
+        if !self.frame.phase(self.job).checks_each_host.contains(&Check::NoStreaming) {
+            return Ok(Some(()));
+        }
+        let Some(heard) = evidence.read(self.node, Question::Mode, self.row) else { return Ok(None) };
         match &heard.answer {
             Answer::Mode(view) if !serving_mode(&view.mode) => Err(format!("it says `Mode: {}`", view.mode)),
-            Answer::Mode(view) if view.streams && streams => Err("no-streaming: it sends or receives streams".into()),
+            Answer::Mode(view) if view.streams => Err("no-streaming: it sends or receives streams".into()),
             Answer::Mode(_) => Ok(Some(())),
-            other => self.unit(evidence, unreadable(other)),
+            other => Err(unreadable(other)),
         }
     }
 
     /// Nobody answers there: has the service perhaps failed for good? Then nobody need wait for the deadline.
     fn unit(&self, evidence: &mut Evidence, why: String) -> Part<()> {
-        if evidence.read(self.node, Question::Unit, self.since).is_none() {
+        // (asked once a poll; the looks at the machine between two polls do without)
+        let due = self.view.heard(self.node, Question::Unit).map_or(0, |heard| heard.at + evidence.poll);
+        if evidence.now >= due && evidence.read(self.node, Question::Unit, self.since).is_none() {
             return Ok(None);
         }
         let service = &self.frame.plan.service;
@@ -231,7 +335,7 @@ impl Poll<'_> {
         let slowest = 10_000;
         // it has just been asked, and is asked again before any neighbour of it is taken out
         let oldest = reach::age_ms(self.frame.conflicts.neighbours(self.node).len(), slowest).max(120_000);
-        let Some(heard) = evidence.read_within(self.node, Question::Describe, self.started, oldest) else {
+        let Some(heard) = evidence.read_within(self.node, Question::Describe, self.row, oldest) else {
             return Ok(None);
         };
         let Some(named) = unexpected_unreachable(self.frame, heard) else {
@@ -262,19 +366,18 @@ impl Poll<'_> {
         nodes.filter(|node| views.iter().any(|view| !shows_up(self.frame, view, *node))).collect()
     }
 
-    fn info(&self, evidence: &mut Evidence) -> Part<(InfoView, Ms)> {
-        let Some(heard) = evidence.read(self.node, Question::Info, self.since) else { return Ok(None) };
-        let Answer::Info(info) = &heard.answer else { return Err(unreadable(&heard.answer)) };
-        let asked = heard.asked;
-        let wanted = self.before().transport.unwrap_or(true)
-            || self.frame.phase(self.job).checks_each_host.contains(&Check::NativeTransport);
-        if wanted && !info.native_transport && !self.waives_transport() {
+    fn info(&self, evidence: &mut Evidence<'a>, since: Ms) -> Part<(&'a InfoView, Ms)> {
+        let Some(heard) = evidence.read(self.node, Question::Info, since) else { return Ok(None) };
+        let Answer::Info(info) = &heard.answer else {
+            return self.unit(evidence, unreadable(&heard.answer)).map(|_| None);
+        };
+        if self.wants_transport() && !info.native_transport {
             return Err("its native transport (CQL) is not open yet".into());
         }
         if !info.gossip {
             return Err("its gossip is off".into());
         }
-        Ok(Some((info.as_ref().clone(), asked)))
+        Ok(Some((info, heard.asked)))
     }
 
     fn all<'v, T: Clone>(
@@ -329,7 +432,7 @@ impl Poll<'_> {
     }
 
     fn all_up(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        let out = self.job.out_nodes(self.frame.plan);
+        let out = self.frame.out(self.job);
         for node in (0..self.frame.plan.nodes.len()).filter(|node| !out.contains(node)) {
             if let Some((by, _)) = views.iter().find(|(_, view)| !shows_up(self.frame, view, node)) {
                 let (node, by) = (self.frame.address(node), self.frame.address(*by));
@@ -341,7 +444,7 @@ impl Poll<'_> {
 
     /// A real outage came from a node that was seen up but saw nobody (Wikimedia, 2023).
     fn own_view(&self, own: &StatusView, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        let out = self.job.out_nodes(self.frame.plan);
+        let out = self.frame.out(self.job);
         let missing: Vec<NodeIx> = (0..self.frame.plan.nodes.len())
             .filter(|node| *node == self.node || !out.contains(node))
             .filter(|node| views.iter().any(|(_, view)| shows_up(self.frame, view, *node)))
@@ -351,7 +454,7 @@ impl Poll<'_> {
     }
 
     fn schema(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        let out = self.job.out_nodes(self.frame.plan);
+        let out = self.frame.out(self.job);
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
             let nodes = 0..self.frame.plan.nodes.len();
             let live = nodes.filter(|node| *node == self.node || !out.contains(node));
@@ -373,13 +476,7 @@ impl Poll<'_> {
 
     /// Proof of restart: another boot id and a higher generation; or a higher generation and a short uptime
     /// (a generation alone also rises with `enablegossip`).
-    fn restart(
-        &self,
-        boot: &str,
-        gossips: &[(NodeIx, &GossipView)],
-        (info, asked): (&InfoView, Ms),
-        now: Ms,
-    ) -> Result<String, String> {
+    fn restart(&self, boot: &str, Lasting { gossips, info, info_asked }: &Lasting, now: Ms) -> Result<String, String> {
         let before = self.before();
         if !self.frame.rules.prove_the_restart || self.job.hosts[self.target].baseline.is_none() {
             return Ok("no restart to prove".into());
@@ -390,7 +487,7 @@ impl Poll<'_> {
         let newer = seen.min().unwrap_or(info.generation) > generation;
         let rebooted = before.boot_id.as_deref() != Some(boot);
         // counted to the asking: a process from before the step is at least so old
-        let age = asked.saturating_sub(self.expect.since.unwrap_or(asked)) / 1000;
+        let age = info_asked.saturating_sub(self.expect.since.unwrap_or(*info_asked)) / 1000;
         // or than before it was taken out: a process never grows younger
         let young = info.uptime_s < age || before.uptime_s.is_some_and(|before| info.uptime_s < before);
         let required = self.frame.phase(self.job).checks_each_host.contains(&Check::Restarted);

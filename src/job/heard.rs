@@ -46,8 +46,12 @@ pub struct Gate {
     /// Only answers asked after this count for the next poll.
     pub evaluated: Ms,
     pub held: u32,
+    /// Answers asked before this belong to no poll of those that held in a row.
+    pub row: Ms,
     /// How often in a row the unit had failed.
     pub dead: u32,
+    /// The machine itself said that Cassandra is not back yet: that look cost a node nothing.
+    pub early: bool,
     /// What was last found, for the reader.
     pub verdict: String,
 }

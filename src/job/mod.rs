@@ -13,6 +13,7 @@ pub mod decide;
 pub mod event;
 pub mod evidence;
 pub mod gate;
+pub mod group;
 pub mod heard;
 pub mod brake;
 mod measure;

@@ -1,6 +1,6 @@
 //! What the world says: into the view (what was heard) and into events (what has become true).
 
-use super::event::{Event, HostEvent, Ms, Question, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::event::{Event, HostEvent, Ms, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::heard::View;
 use super::model::{Job, SetupState, Stage, UndoState};
 use super::rules::Frame;
@@ -12,16 +12,14 @@ use crate::plan::model::{Plan, TargetIx};
 /// Takes one input into the view. The job is the one before the input's own events.
 pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms) {
     match input {
-        Input::Asking { node, question } => view.asking((*node, *question), now, job.out_nodes(frame.plan)),
+        Input::Asking { node, question } => view.asking((*node, *question), now, frame.out(job)),
         Input::Ending { task } => drop(view.ending.insert(*task)),
         Input::Ended { task, .. } => drop(view.ending.remove(task)),
         Input::Answered { node, question, answer, asked, at } => {
-            let out = job.out_nodes(frame.plan);
+            let out = frame.out(job);
             drift(frame, view, answer, out.contains(node));
-            if let Question::Gate(gate) = question {
-                brake::observe(frame.plan, view, *gate, answer, *at);
-            }
             view.answered((*node, *question), answer.clone(), *asked, *at, out);
+            brake::observe(frame, job, view, *question, now);
             if !frame.calm {
                 gate::observe(frame, job, view, now);
             }

@@ -2,14 +2,14 @@
 //! then what was heard (`takeout`).
 
 use super::decide::Desk;
-use super::event::{HostEvent, Question, RunEvent, StepEvent, Stop};
+use super::event::{Baseline, HostEvent, Question, RunEvent, StepEvent, Stop};
 use super::evidence::{gossip, names, observers};
 use super::heard::Need;
 use super::model::{Job, Standing};
 use super::rules::Frame;
-use super::takeout::{self, Takeout};
+use super::takeout::{self, Takeout, Together};
 use super::view::Action;
-use super::{advance, approval, brake, conditions};
+use super::{approval, brake, conditions, gate, group};
 use crate::plan::model::{NodeIx, Step, TargetIx};
 use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
@@ -83,34 +83,37 @@ pub(super) fn hosts(desk: &mut Desk) {
         if round.full() {
             break;
         }
+        // a group opens at one stroke, with the first of it that waits
+        let unit = group::waiting(desk.frame, job, target);
+        if unit.first() != Some(&target) {
+            continue;
+        }
         if let Some(hold) = round.hold(target) {
             let foreign = round.held_by_the_unproved(&hold);
             if foreign {
-                blocked.push((target, hold.words(desk.frame, job, desk.frame.plan.hosts[target].node)));
-                round.blocked.insert(target);
+                let why = hold.words(desk.frame, job, desk.frame.plan.hosts[target].node);
+                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
+                round.blocked.extend(&unit);
             }
             continue;
         }
-        match takeout::judge(desk.frame, job, desk.view, desk.frame.plan.hosts[target].node, desk.now) {
-            Takeout::Ready(baseline, warnings) => {
-                for because in warnings {
-                    desk.host(target, HostEvent::Warned { because });
-                }
-                return open(desk, target, baseline);
-            }
-            Takeout::Open(needs) => {
+        match takeout::judge_all(desk.frame, job, desk.view, &unit, desk.now) {
+            Together::Ready(ready) => return open(desk, &unit, ready),
+            Together::Open(needs) => {
                 desk.ask(&needs);
                 let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
-                blocked.push((target, format!("no answer that is fresh enough of {}", names(desk.frame, nodes))));
-                round.reserve(target);
+                let why = format!("no answer that is fresh enough of {}", names(desk.frame, nodes));
+                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
+                unit.iter().for_each(|host| round.reserve(*host));
             }
-            Takeout::Blocked { why, needs } => {
+            Together::Blocked { why, needs } => {
                 desk.ask(&needs);
-                blocked.push((target, why));
-                round.blocked.insert(target);
+                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
+                round.blocked.extend(&unit);
             }
         }
     }
+    ahead(desk);
     give_up_blocked(desk, blocked);
 }
 
@@ -121,17 +124,97 @@ fn next_phase(desk: &mut Desk) {
     }
 }
 
-fn open(desk: &mut Desk, target: TargetIx, baseline: super::event::Baseline) {
-    desk.host(target, HostEvent::Opened);
-    let step = desk.frame.phase(desk.job).from;
-    let disruptive = desk.job.step(desk.frame.plan, step).is_some_and(Step::disruptive);
-    if !disruptive || conditions::never(desk.frame.plan, target, step) {
+/// Asks now what will be asked before the next host is taken out, while the last poll of those in work is still to
+/// come: between two polls the nodes are idle. It only asks; nothing opens by it, and what has grown too old
+/// meanwhile is asked again.
+fn ahead(desk: &mut Desk) {
+    if desk.frame.calm || !desk.frame.takes_out(desk.job) {
         return;
     }
-    desk.host(target, HostEvent::Baseline(baseline));
-    desk.step(target, step, StepEvent::Started { attempt: 1 });
-    if advance::has_process(desk.frame, step) {
-        desk.act(Action::Spawn(super::view::Task::Step { host: target, step, attempt: 1 }));
+    let mut soon: Option<Job> = None;
+    let mut last = Last::UnderWay;
+    for target in 0..desk.job.hosts.len() {
+        if let Some(polls) = last_poll(desk, target) {
+            last = last.max(polls);
+            soon.get_or_insert_with(|| desk.job.clone()).hosts[target].standing = Standing::Done;
+        }
+    }
+    if let Some(soon) = soon {
+        ask_ahead(desk, &soon, last);
+    }
+}
+
+/// What will be asked before the hosts are taken out that may open when the job stands so.
+fn ask_ahead(desk: &mut Desk, soon: &Job, last: Last) {
+    let mut round = Round::new(desk.frame, soon);
+    for target in soon.waiting(desk.frame.plan) {
+        if round.full() {
+            break;
+        }
+        if round.hold(target).is_some() {
+            continue;
+        }
+        round.reserve(target);
+        let node = desk.frame.plan.hosts[target].node;
+        let needs = match takeout::judge(desk.frame, soon, desk.view, node, desk.now) {
+            Takeout::Ready(..) => continue,
+            Takeout::Open(needs) | Takeout::Blocked { needs, .. } => needs,
+        };
+        // who is up would be too old before the last poll; gossip alone lasts for more than one
+        let lasts = |question| match question {
+            Question::Status => last == Last::UnderWay,
+            Question::Gossip => true,
+            _ => last <= Last::Next,
+        };
+        let needs: Vec<Need> = needs.into_iter().filter(|need| lasts(need.asked.1)).collect();
+        desk.ask(&needs);
+    }
+}
+
+/// How far off the last good poll is that a host wants.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Last {
+    UnderWay,
+    Next,
+    Later,
+}
+
+/// Of a host that is back so far, and that has nothing to do behind its gate.
+fn last_poll(desk: &Desk, target: TargetIx) -> Option<Last> {
+    let phase = desk.frame.phase(desk.job);
+    let work = desk.job.hosts[target].working()?;
+    let terms = gate::terms(desk.frame, desk.job, target)?;
+    let gate = gate::current(desk.view, target, terms);
+    if gate.held == 0 || work.step + 1 < phase.to || phase.grace_ms > 0 {
+        return None;
+    }
+    Some(match terms.stable.saturating_sub(gate.held) {
+        0 | 1 if desk.now >= gate::due(&gate, terms) => Last::UnderWay,
+        0 | 1 => Last::Next,
+        _ => Last::Later,
+    })
+}
+
+fn open(desk: &mut Desk, unit: &[TargetIx], ready: Vec<(Baseline, Vec<String>)>) {
+    let step = desk.frame.phase(desk.job).from;
+    // (where one of them leaves it out, each comes to it by itself)
+    let disruptive = desk.job.step(desk.frame.plan, step).is_some_and(Step::disruptive)
+        && !unit.iter().any(|host| conditions::never(desk.frame.plan, *host, step));
+    for (place, (host, (baseline, warnings))) in unit.iter().zip(&ready).enumerate() {
+        for because in warnings {
+            desk.host(*host, HostEvent::Warned { because: because.clone() });
+        }
+        desk.host(*host, HostEvent::Opened);
+        if !disruptive {
+            continue;
+        }
+        desk.host(*host, HostEvent::Baseline(baseline.clone()));
+        desk.step(*host, step, StepEvent::Started { attempt: 1 });
+        let follows = group::takes_the_machine(desk.frame, step)
+            && ready[..place].iter().any(|(before, _)| group::one_machine(Some(before), Some(baseline)));
+        if desk.frame.plan.steps[step].kind.has_process() && !follows {
+            desk.act(Action::Spawn(super::view::Task::Step { host: *host, step, attempt: 1 }));
+        }
     }
 }
 
@@ -205,7 +288,7 @@ pub struct Round<'a> {
 
 impl<'a> Round<'a> {
     pub fn new(frame: &'a Frame<'a>, job: &'a Job) -> Self {
-        Round { frame, job, out: job.out_nodes(frame.plan), reserved: BTreeSet::new(), blocked: BTreeSet::new() }
+        Round { frame, job, out: frame.out(job), reserved: BTreeSet::new(), blocked: BTreeSet::new() }
     }
 
     fn full(&self) -> bool {
@@ -234,7 +317,9 @@ impl<'a> Round<'a> {
         if let Some(other) = conflict {
             return Some(Hold::Conflict(*other));
         }
-        if let Some(limit) = phase.max_hosts.filter(|limit| taken >= *limit) {
+        // a group that is larger than the limit goes out when nobody else is out
+        let wanted = group::waiting(self.frame, self.job, target).len().max(1) as u32;
+        if let Some(limit) = phase.max_hosts.filter(|limit| taken > 0 && taken + wanted > *limit) {
             return Some(Hold::Slots(limit));
         }
         self.datacenter_before(node).or_else(|| self.rack_before(node))
@@ -285,7 +370,11 @@ impl<'a> Round<'a> {
             let in_work = self.job.hosts.iter().any(|host| host.busy());
             return !in_work && self.reserved.is_empty() && !matches!(hold, Hold::Rack(_));
         };
-        self.frame.target_of.get(other).is_some_and(|target| !self.job.hosts[*target].busy())
-            && !self.reserved.contains(other)
+        // (of a group one may be back that holds its place only for the others)
+        let in_work = |target: &TargetIx| self.job.hosts[*target].busy();
+        let target = self.frame.target_of.get(other);
+        target.is_some_and(|target| {
+            !in_work(target) && !self.frame.siblings(self.job, *target).any(|other| in_work(&other))
+        }) && !self.reserved.contains(other)
     }
 }

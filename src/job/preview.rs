@@ -109,8 +109,8 @@ impl Calm<'_> {
         loop {
             let mut moved = false;
             for host in 0..self.job.hosts.len() {
-                if let Some(task) =
-                    running(&self.job, host).filter(|(step, _)| super::advance::has_process(self.frame, *step))
+                if let Some(task) = running(&self.job, host)
+                    .filter(|(step, _)| super::group::has_process(self.frame, &self.job, host, *step))
                 {
                     self.end(Task::Step { host, step: task.0, attempt: task.1 });
                     moved = true;
@@ -186,6 +186,26 @@ mod tests {
         plan.phases[0].max_hosts = Some(1);
         assert_eq!(places(&plan), [[0], [1], [2], [3], [4], [5]]);
         assert_eq!(waves(&plan)[1].hosts[0].because.as_deref(), Some("`max-hosts` 1: every slot is taken"));
+    }
+
+    #[test]
+    fn a_group_goes_out_whole_and_alone_where_it_is_larger_than_the_cap() {
+        let mut plan = samples::six_hosts();
+        let group = |name: &str, nodes: [usize; 2]| crate::plan::model::Group {
+            name: name.into(),
+            nodes: nodes.into(),
+            by_machine_id: false,
+        };
+        plan.groups = vec![group("g", [0, 1])];
+        assert_eq!(places(&plan), [vec![0, 1], vec![2, 3], vec![4, 5]]);
+        plan.phases[0].max_hosts = Some(1);
+        assert_eq!(places(&plan), [vec![0, 1], vec![2], vec![3], vec![4], vec![5]]);
+        // across two racks: what one of them excludes, both do
+        plan.phases[0].max_hosts = None;
+        plan.phases[0].datacenters[0].rack_by_rack = false;
+        plan.groups = vec![group("g", [0, 4])];
+        plan.shared.retain(|pair| (pair.a, pair.b) == (1, 4));
+        assert_eq!(places(&plan), [vec![0, 2, 3, 4, 5], vec![1]]);
     }
 
     #[test]

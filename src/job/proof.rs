@@ -38,7 +38,10 @@ pub(super) fn seek(
     let outcome = match kind {
         StepKind::Drain => drained(evidence, node, since),
         StepKind::Stop | StepKind::WaitDown => {
-            let observers = witnesses(frame, job, view, node, evidence.now);
+            let mut observers = witnesses(frame, job, view, node, evidence.now);
+            if kind == StepKind::Stop {
+                observers.truncate(1); // the command has said so already, and nobody is taken out upon it
+            }
             if observers.is_empty() {
                 // an accepted outage, or the only node: nobody is left who could see it
                 return Proof::Yes("nobody is left to see it".into());

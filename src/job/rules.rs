@@ -3,9 +3,9 @@
 use super::model::Job;
 use super::view::Answer;
 use crate::plan::conflict::Conflicts;
-use crate::plan::model::{NodeIx, Phase, Plan, TargetIx};
+use crate::plan::model::{NodeIx, Phase, Plan, Target, TargetIx};
 use crate::playbook::model::Strategy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// All true in every real run; a saboteur of the tests makes one false.
@@ -23,6 +23,8 @@ pub struct Rules {
     pub refuse_stale_answers: bool,
     /// A restart is proved.
     pub prove_the_restart: bool,
+    /// Hosts of a group go out together, and count as out together.
+    pub count_groups: bool,
 }
 
 impl Default for Rules {
@@ -34,6 +36,7 @@ impl Default for Rules {
             wait_for_the_gate: true,
             refuse_stale_answers: true,
             prove_the_restart: true,
+            count_groups: true,
         }
     }
 }
@@ -55,16 +58,27 @@ pub struct Frame<'a> {
     pub observers: Vec<NodeIx>,
     /// Does any step of any phase take a host away?
     pub disruptive: bool,
+    /// Of each host under work, the others of its group.
+    siblings: Vec<Vec<TargetIx>>,
 }
 
 impl<'a> Frame<'a> {
     pub fn new(plan: &'a Plan, rules: Rules) -> Self {
+        let target_of: BTreeMap<NodeIx, TargetIx> =
+            plan.hosts.iter().enumerate().map(|(ix, host)| (host.node, ix)).collect();
+        let siblings = |(ix, host): (TargetIx, &Target)| {
+            let group = plan.group(host.node).filter(|_| rules.count_groups);
+            let nodes = group.into_iter().flat_map(|group| &group.nodes);
+            nodes.filter_map(|node| target_of.get(node).copied()).filter(|other| *other != ix).collect()
+        };
+        let siblings = plan.hosts.iter().enumerate().map(siblings).collect();
         Frame {
             plan,
-            conflicts: Conflicts::of(plan),
+            conflicts: if rules.count_groups { Conflicts::of(plan) } else { Conflicts::without_groups(plan) },
             rules,
             calm: false,
-            target_of: plan.hosts.iter().enumerate().map(|(ix, host)| (host.node, ix)).collect(),
+            target_of,
+            siblings,
             by_address: plan.nodes.iter().enumerate().map(|(ix, node)| (node.address, ix)).collect(),
             observers: observer_order(plan),
             disruptive: plan.steps.iter().any(|step| step.disruptive()),
@@ -98,6 +112,26 @@ impl<'a> Frame<'a> {
     /// Why they may not, as a sentence.
     pub fn why(&self, job: &Job, a: NodeIx, b: NodeIx) -> String {
         self.conflicts.why(self.strategy(job), a, b)
+    }
+
+    /// Nodes that count as out: those of the job, and with each all of its group.
+    pub fn out(&self, job: &Job) -> BTreeSet<NodeIx> {
+        let mut out = job.out_nodes(self.plan);
+        for target in job.out_targets().filter(|_| self.rules.count_groups) {
+            out.extend(self.plan.group(self.plan.hosts[target].node).into_iter().flat_map(|group| &group.nodes));
+        }
+        out
+    }
+
+    /// The others of its group that are worked on in this phase.
+    pub fn siblings(&self, job: &Job, host: TargetIx) -> impl Iterator<Item = TargetIx> {
+        let hosts = &self.phase(job).hosts;
+        self.siblings[host].iter().copied().filter(|other| hosts.contains(other))
+    }
+
+    /// Do both share a fate?
+    pub fn one_group(&self, a: NodeIx, b: NodeIx) -> bool {
+        self.rules.count_groups && self.plan.group(a).is_some_and(|group| group.nodes.contains(&b))
     }
 
     pub fn address(&self, node: NodeIx) -> IpAddr {

@@ -2,19 +2,24 @@
 
 use super::event::{Baseline, Ms, Question};
 use super::evidence::{
-    Evidence, gossip, names, observers, same_release, schema_disagreement, serving_mode, shows_up, status,
+    Evidence, gossip, names, observers_to_stay, same_release, schema_disagreement, serving_mode, shows_up, status,
     unexpected_unreachable,
 };
-use super::heard::{Need, View};
+use super::heard::{Heard, Need, View};
 use super::measure;
 use super::model::Job;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
-use crate::plan::model::NodeIx;
+use crate::plan::model::{NodeIx, TargetIx};
 use crate::plan::reach;
 use crate::playbook::model::{Check, Strategy, Waivable};
 use crate::topology::nodetool::{GossipView, Movement, StatusView};
 use std::collections::BTreeSet;
+
+/// So long an observer's gossip counts at least, and the boot id: what they are compared with later only rises, or takes
+/// longer than that to become another.
+const GOSSIP_MS: Ms = 30_000;
+const BOOT_ID_MS: Ms = 15_000;
 
 /// The judgement on one host.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,36 @@ pub enum Takeout {
     Blocked { why: String, needs: Vec<Need> },
 }
 
+/// The judgement on hosts that are taken out at one stroke: all of a group, or one alone.
+pub enum Together {
+    /// Yes; one baseline a host, and what should be said of it.
+    Ready(Vec<(Baseline, Vec<String>)>),
+    Open(Vec<Need>),
+    Blocked {
+        why: String,
+        needs: Vec<Need>,
+    },
+}
+
+pub(super) fn judge_all(frame: &Frame, job: &Job, view: &View, hosts: &[TargetIx], now: Ms) -> Together {
+    let (mut ready, mut open, mut against) = (Vec::new(), Vec::new(), None);
+    for host in hosts {
+        match judge(frame, job, view, frame.plan.hosts[*host].node, now) {
+            Takeout::Ready(baseline, warnings) => ready.push((baseline, warnings)),
+            Takeout::Open(needs) => open.extend(needs),
+            Takeout::Blocked { why, needs } => {
+                against.get_or_insert(why);
+                open.extend(needs);
+            }
+        }
+    }
+    match against {
+        Some(why) => Together::Blocked { why, needs: open },
+        None if ready.len() == hosts.len() => Together::Ready(ready),
+        None => Together::Open(open),
+    }
+}
+
 pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Takeout {
     if frame.calm {
         return Takeout::Ready(Baseline::default(), vec![]);
@@ -36,18 +71,24 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
         job,
         view,
         node,
-        observers: observers(frame, job, view, node, now),
+        observers: observers_to_stay(frame, job, view, node, now),
         co_replicas: match frame.strategy(job) {
             // an accepted outage: nobody is protected
             Strategy::All => BTreeSet::new(),
             _ => protected(frame, view, node),
         },
-        out: job.out_nodes(frame.plan),
+        out: frame.out(job),
     };
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     match candidate.run(&mut evidence) {
         Ok(Some((baseline, warnings))) => Takeout::Ready(baseline, warnings),
-        Ok(None) => Takeout::Open(evidence.needs),
+        Ok(None) => {
+            let witnesses = candidate.observers.iter().map(|by| (*by, Question::Status));
+            let streams = frame.phase(job).checks_each_host.contains(&Check::NoStreaming);
+            let own = [Question::Info, Question::Mode].into_iter().take(if streams { 2 } else { 1 });
+            evidence.together(witnesses.chain(own.map(|question| (node, question))));
+            Takeout::Open(evidence.needs)
+        }
         Err(why) => {
             candidate.ask_liveness_again(&mut evidence);
             Takeout::Blocked { why, needs: evidence.needs }
@@ -133,6 +174,11 @@ impl<'a> Candidate<'a> {
                 complete = false;
                 continue;
             };
+            if self.says_nothing_of_one_that_is_back(heard) {
+                evidence.newer(node, Question::Describe, heard);
+                complete = false;
+                continue;
+            }
             let address = self.frame.address(node);
             let why = match unexpected_unreachable(self.frame, heard) {
                 None => Some(unreadable(&heard.answer)),
@@ -151,6 +197,13 @@ impl<'a> Candidate<'a> {
             Some(why) => Err(why),
             None => Ok(complete.then_some(())),
         }
+    }
+
+    /// It named a co-replica that was out then, and is not now: whether it reaches that one is still to be asked.
+    fn says_nothing_of_one_that_is_back(&self, heard: &Heard) -> bool {
+        let Answer::Describe(view) = &heard.answer else { return false };
+        let mut named = view.unreachable.iter().filter_map(|address| self.frame.node_at(address));
+        named.any(|node| heard.out.contains(&node) && !self.out.contains(&node) && self.co_replicas.contains(&node))
     }
 
     /// How long such a word counts. Where nodes answer slowly the words of all are never fresh together: then for
@@ -175,7 +228,7 @@ impl<'a> Candidate<'a> {
         let mut all = Vec::new();
         for node in &self.observers {
             // generations only rise, so an older answer only makes the proof harder
-            let oldest = 6 * self.frame.plan.poll_ms;
+            let oldest = (6 * self.frame.plan.poll_ms).max(GOSSIP_MS);
             let Some(heard) = evidence.read_within(*node, Question::Gossip, 0, oldest) else { continue };
             let Some(view) = gossip(heard) else { return Err(unreadable(&heard.answer)) };
             all.push((*node, view));
@@ -263,23 +316,15 @@ impl<'a> Candidate<'a> {
 
     /// The host's own part: serving, and what a restart will be proved against.
     fn baseline(&self, evidence: &mut Evidence) -> Part<Baseline> {
-        let boot = evidence.read_within(self.node, Question::BootId, 0, 2 * self.frame.plan.poll_ms);
+        let boot = evidence.read_within(self.node, Question::BootId, 0, (2 * self.frame.plan.poll_ms).max(BOOT_ID_MS));
         let info = evidence.read(self.node, Question::Info, 0);
-        let mode = evidence.read(self.node, Question::Mode, 0);
-        let (Some(boot), Some(info), Some(mode)) = (boot, info, mode) else { return Ok(None) };
+        let streams = self.streams(evidence)?;
+        let (Some(boot), Some(info), Some(())) = (boot, info, streams) else { return Ok(None) };
         let Answer::BootId { id, cql_port } = &boot.answer else { return Err(unreadable(&boot.answer)) };
         let Answer::Info(info) = &info.answer else { return Err(unreadable(&info.answer)) };
-        match &mode.answer {
-            Answer::Mode(view) if !serving_mode(&view.mode) => {
-                return Err(format!("{} says `Mode: {}`", self.frame.address(self.node), view.mode));
-            }
-            Answer::Mode(view)
-                if view.streams && self.frame.phase(self.job).checks_each_host.contains(&Check::NoStreaming) =>
-            {
-                return Err(format!("no-streaming: {} sends or receives streams", self.frame.address(self.node)));
-            }
-            Answer::Mode(_) => {}
-            other => return Err(unreadable(other)),
+        // its mode need not be asked: it is `UN` at the observers, and a drained node has no gossip
+        if !info.gossip {
+            return Err(format!("the gossip of {} is off", self.frame.address(self.node)));
         }
         if self.frame.phase(self.job).checks_each_host.contains(&Check::NativeTransport) && !info.native_transport {
             return Err(format!("the native transport of {} is closed", self.frame.address(self.node)));
@@ -292,6 +337,25 @@ impl<'a> Candidate<'a> {
             release: None,
             cql_port: Some(*cql_port),
         }))
+    }
+
+    /// Only `netstats` shows streams.
+    fn streams(&self, evidence: &mut Evidence) -> Part<()> {
+        if !self.frame.phase(self.job).checks_each_host.contains(&Check::NoStreaming) {
+            return Ok(Some(()));
+        }
+        let address = self.frame.address(self.node);
+        match evidence.read(self.node, Question::Mode, 0).map(|heard| &heard.answer) {
+            None => Ok(None),
+            Some(Answer::Mode(view)) if !serving_mode(&view.mode) => {
+                Err(format!("{address} says `Mode: {}`", view.mode))
+            }
+            Some(Answer::Mode(view)) if view.streams => {
+                Err(format!("no-streaming: {address} sends or receives streams"))
+            }
+            Some(Answer::Mode(_)) => Ok(Some(())),
+            Some(other) => Err(unreadable(other)),
+        }
     }
 
     /// The generation that counts is the one the observers see.

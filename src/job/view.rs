@@ -21,10 +21,15 @@ pub enum Answer {
         /// Something listens on Cassandra's usual CQL port, 9042.
         cql_port: bool,
     },
-    /// A gate: None, the cluster bears it well; else what was said.
-    Gate(Option<String>),
+    /// A gate's command: does the cluster bear it well, and what was said.
+    Gate {
+        open: bool,
+        said: String,
+    },
     /// Of a `Measure`.
     Number(u64),
+    /// Of a `Measure` of a gate: milliseconds, or a load.
+    Amount(f64),
     /// `active`, `activating`, `failed`, … as systemd says it.
     Unit(String),
     Shape(Arc<Shape>),

@@ -1,12 +1,13 @@
 //! What a run waits for, for whom and until when: read off the same state that `decide` reads.
 
 use super::event::Ms;
+use super::group::Barrier;
 use super::heard::View;
 use super::model::{Job, Stage, Standing, UndoState};
 use super::open::Round;
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
-use super::{approval, brake, gate};
+use super::{approval, brake, gate, group};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::StepKind;
 use std::collections::BTreeSet;
@@ -142,7 +143,13 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
         (Stage::Doubt { end }, _) => format!("whether `{}` was done ({})", step.name, end.words()),
         (Stage::Probing { .. } | Stage::Probed { .. }, _) => format!("the probe of `{}`", step.name),
         (Stage::Asked { because, .. }, _) => answer_words(because),
-        (Stage::Ready | Stage::Again, _) => format!("the gate before `{}`", step.name),
+        (Stage::Ready | Stage::Again, _) => match group::barrier(frame, job, host, work.step) {
+            Barrier::Wait(other) => {
+                let other = frame.address(frame.plan.hosts[other].node);
+                format!("{other}, of its group, before `{}`", step.name)
+            }
+            _ => format!("the gate before `{}`", step.name),
+        },
     };
     if let Stage::Asked { because, .. } = &work.stage {
         let deadline = Some(approval::answer_by(job, work));

@@ -49,7 +49,7 @@ fn of_phase(plan: &Plan, phase: &Phase, conflicts: &Conflicts) -> (u32, String) 
 fn of(plan: &Plan, phase: &Phase, conflicts: &Conflicts, hosts: &[NodeIx]) -> (u32, String) {
     let clique = largest_clique(conflicts, phase.strategy, hosts);
     let by_conflict = clique.len() as u32;
-    let by_limit = phase.max_hosts.map_or(1, |limit| (hosts.len() as u32).div_ceil(limit.max(1)));
+    let by_limit = phase.max_hosts.map_or(1, |limit| counted(plan, hosts, limit.max(1)).div_ceil(limit.max(1)));
     if by_limit > by_conflict {
         let limit = phase.max_hosts.unwrap_or(1);
         return (by_limit, format!("{} hosts, at most {limit} at once", hosts.len()));
@@ -59,6 +59,14 @@ fn of(plan: &Plan, phase: &Phase, conflicts: &Conflicts, hosts: &[NodeIx]) -> (u
         1 => (1, "no two of the hosts exclude each other".into()),
         number => (number, format!("{} exclude each other{}", listed(plan, &clique), under(plan, phase))),
     }
+}
+
+/// Hosts as they count against the limit: a group that is larger fills it alone.
+fn counted(plan: &Plan, hosts: &[NodeIx], limit: u32) -> u32 {
+    let grouped = plan.groups.iter().map(|group| hosts.iter().filter(|host| group.nodes.contains(host)).count() as u32);
+    let grouped: Vec<u32> = grouped.collect();
+    let alone = hosts.len() as u32 - grouped.iter().sum::<u32>();
+    alone + grouped.into_iter().map(|size| size.min(limit)).sum::<u32>()
 }
 
 fn under(plan: &Plan, phase: &Phase) -> &'static str {

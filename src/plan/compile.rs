@@ -3,10 +3,14 @@
 //! Errors are findings about what was written (with places) or about a cluster that cannot be planned for.
 
 mod down;
+mod groups;
 mod nodes;
 mod phases;
 mod steps;
 mod until;
+
+pub use groups::Answers;
+pub use nodes::host_context;
 
 use super::model::{Gate, Plan, PlannedKeyspace, Setup, Source, VERSION};
 use super::protection::{self, Protection};
@@ -14,7 +18,7 @@ use super::select::{self, Pick};
 use super::warn;
 use crate::diagnostic::Diagnostic;
 use crate::playbook;
-use crate::playbook::model::{Keyspaces, Playbook, Step};
+use crate::playbook::model::{GateQuestion, Keyspaces, Playbook, Step};
 use crate::playbook::template::{self, ClusterContext, Params};
 use crate::topology::model::{HostIx, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +37,8 @@ pub struct Options {
     pub ignore_down: bool,
     /// Texts of local scripts that commands name, by the word that names them: a guess looks into them.
     pub scripts: BTreeMap<String, String>,
+    /// What the hosts answered, where `groups` asks them.
+    pub groups: Option<Answers>,
     /// Appended when a step takes hosts away and no `wait-up` follows (`exec`); None: that is an error.
     pub gate: Option<Step>,
 }
@@ -62,7 +68,9 @@ pub fn compile(
     keep(setup.as_ref().map(|_| ()).map_err(Clone::clone));
     let (Ok(chosen), Ok(nodes), Ok(setup), Ok(gates)) = (chosen, nodes, setup, gates) else { return Err(errors) };
     let protection = Protection::of(topology, &playbook.cluster.keyspaces);
-    let around = phases::Around { topology, protection: &protection, cluster: &cluster, params, options };
+    let groups = groups::groups(playbook, topology, options.groups.as_ref())?;
+    let around =
+        phases::Around { topology, protection: &protection, groups: &groups, cluster: &cluster, params, options };
     let worked = match phases::work(playbook, chosen, &around) {
         Ok(worked) if errors.is_empty() => worked,
         Ok(_) => return Err(errors),
@@ -88,6 +96,7 @@ pub fn compile(
         phases: worked.phases,
         shared: protection.shared,
         everybody_conflicts: protection.everybody,
+        groups,
         max_failures: playbook.max_failures,
         stop_after: options.stop_after,
         blocked_timeout_ms: milliseconds(playbook.blocked_timeout),
@@ -102,6 +111,11 @@ pub fn compile(
         hosts: worked.hosts,
         warnings: Vec::new(),
     };
+    let mut torn = groups::share_nothing_inside(playbook, &plan);
+    torn.extend(groups::goes_out_whole(playbook, &plan));
+    if !torn.is_empty() {
+        return Err(torn);
+    }
     plan.warnings = warn::warnings(&plan);
     plan.warnings.extend(worked.warnings);
     Ok(plan)
@@ -117,7 +131,7 @@ pub fn with_all_keyspaces(plan: &Plan, topology: &Topology) -> Option<Plan> {
     for phase in &mut phases {
         let order: Vec<HostIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
         let names = phase.datacenters.iter().map(|dc| dc.name.clone()).collect();
-        phase.datacenters = phases::datacenters(topology, &order, names, &protection, phase.strategy);
+        phase.datacenters = phases::datacenters(topology, &order, names, (&protection, &plan.groups), phase.strategy);
     }
     Some(Plan {
         protect: Keyspaces::All,
@@ -173,9 +187,16 @@ fn setup(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Resu
 
 fn gates(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Result<Vec<Gate>, Vec<Diagnostic>> {
     let gate = |gate: &playbook::model::Gate| {
+        let (run, measure) = match &gate.asks {
+            GateQuestion::Command(run) => (template::render_setup(run, cluster, params)?, None),
+            GateQuestion::Measure(measure) => (Vec::new(), Some(*measure)),
+        };
         Ok(Gate {
             name: gate.name.clone(),
-            run: template::render_setup(&gate.run, cluster, params)?,
+            run,
+            measure,
+            max: gate.max,
+            min: gate.min,
             poll_ms: milliseconds(gate.poll),
             stable: gate.stable,
             timeout_ms: milliseconds(gate.timeout),

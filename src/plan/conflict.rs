@@ -13,6 +13,8 @@ pub struct Conflicts {
     everybody: Option<String>,
     nodes: Vec<(IpAddr, String)>,
     neighbours: Vec<BTreeSet<NodeIx>>,
+    /// Of each node, those that go out with it, itself among them.
+    units: Vec<BTreeSet<NodeIx>>,
     shared: BTreeMap<(NodeIx, NodeIx), (String, u32)>,
 }
 
@@ -20,6 +22,21 @@ impl Conflicts {
     /// # Panics
     /// When a pair of `plan.shared` names a node that does not exist; `lint` finds that before.
     pub fn of(plan: &Plan) -> Self {
+        let mut conflicts = Conflicts::without_groups(plan);
+        for group in &plan.groups {
+            let union: BTreeSet<NodeIx> =
+                group.nodes.iter().flat_map(|node| &conflicts.neighbours[*node]).copied().collect();
+            let union: BTreeSet<NodeIx> = union.difference(&group.nodes).copied().collect();
+            for node in &group.nodes {
+                conflicts.neighbours[*node].clone_from(&union);
+                conflicts.units[*node].clone_from(&group.nodes);
+            }
+        }
+        conflicts
+    }
+
+    /// As if every node had a fate of its own: only a saboteur of the tests asks so.
+    pub fn without_groups(plan: &Plan) -> Self {
         let count = plan.nodes.len();
         let mut neighbours = vec![BTreeSet::new(); count];
         if plan.everybody_conflicts.is_some() {
@@ -37,18 +54,21 @@ impl Conflicts {
             everybody: plan.everybody_conflicts.clone(),
             nodes: plan.nodes.iter().map(|node| (node.address, node.datacenter.clone())).collect(),
             neighbours,
+            units: (0..count).map(|node| BTreeSet::from([node])).collect(),
             shared,
         }
     }
 
-    /// The node's co-replicas under the conflict rule, whatever the strategy. Never the node itself.
+    /// The co-replicas of the node, and of all that go out with it, under the conflict rule, whatever the strategy.
+    /// Never the node itself, nor one of its group.
     pub fn neighbours(&self, node: NodeIx) -> &BTreeSet<NodeIx> {
         &self.neighbours[node]
     }
 
-    /// Do both hold replicas of one range under the conflict rule, whatever the strategy?
+    /// Do both, or those that go out with them, hold replicas of one range under the conflict rule, whatever the
+    /// strategy? Not within one group, which is out as a whole.
     pub fn share(&self, a: NodeIx, b: NodeIx) -> bool {
-        self.neighbours[a].contains(&b)
+        !self.units[a].contains(&b) && !self.neighbours[a].is_disjoint(&self.units[b])
     }
 
     /// May the two not be out together under this strategy? A node never excludes itself.
@@ -56,7 +76,12 @@ impl Conflicts {
         match strategy {
             Strategy::All => false,
             Strategy::Topology => self.share(a, b),
-            Strategy::One => a != b && (self.nodes[a].1 == self.nodes[b].1 || self.share(a, b)),
+            Strategy::One => {
+                let datacenters = |unit: NodeIx| -> BTreeSet<&String> {
+                    self.units[unit].iter().map(|node| &self.nodes[*node].1).collect()
+                };
+                !self.units[a].contains(&b) && (!datacenters(a).is_disjoint(&datacenters(b)) || self.share(a, b))
+            }
         }
     }
 
@@ -67,6 +92,16 @@ impl Conflicts {
         if let Some((keyspace, ranges)) = self.shared.get(&key(a, b)) {
             let noun = if *ranges == 1 { "range" } else { "ranges" };
             return format!("{address} shares {ranges} {noun} of {keyspace} with {other}");
+        }
+        let pairs = self.units[a].iter().flat_map(|x| self.units[b].iter().map(move |y| (*x, *y)));
+        if let Some((x, y)) = pairs.clone().find(|(x, y)| self.shared.contains_key(&key(*x, *y))) {
+            let with = |node: NodeIx, asked: NodeIx| match node == asked {
+                true => self.nodes[node].0.to_string(),
+                false => format!("{} (which goes out with {})", self.nodes[node].0, self.nodes[asked].0),
+            };
+            let (keyspace, ranges) = &self.shared[&key(x, y)];
+            let noun = if *ranges == 1 { "range" } else { "ranges" };
+            return format!("{} shares {ranges} {noun} of {keyspace} with {}", with(x, a), with(y, b));
         }
         if let Some(reason) = self.everybody.as_ref().filter(|_| a != b) {
             return format!("{address} counts as sharing ranges with {other}: {reason}");
@@ -85,6 +120,7 @@ fn key(a: NodeIx, b: NodeIx) -> (NodeIx, NodeIx) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::model::Group;
     use crate::plan::samples;
 
     #[test]
@@ -129,6 +165,30 @@ mod tests {
             conflicts.why(Strategy::Topology, 1, 0),
             "10.77.0.14 counts as sharing ranges with 10.77.0.11: the ring of orders could not be read"
         );
+    }
+
+    /// A group is out as a whole: whoever excludes one of it excludes all of it.
+    #[test]
+    fn a_group_has_the_neighbours_of_all_of_it() {
+        let mut plan = samples::six_hosts();
+        plan.shared.retain(|pair| (pair.a, pair.b) == (0, 2));
+        let ask = |plan: &Plan, a, b| Conflicts::of(plan).exclude_each_other(Strategy::Topology, a, b);
+        assert!(ask(&plan, 0, 2) && !ask(&plan, 1, 2) && !ask(&plan, 1, 3));
+        let group =
+            |nodes: &[NodeIx]| Group { name: "g".into(), nodes: nodes.iter().copied().collect(), by_machine_id: false };
+        plan.groups = vec![group(&[0, 1]), group(&[2, 3])];
+        assert!(ask(&plan, 0, 2) && ask(&plan, 1, 2) && ask(&plan, 1, 3) && ask(&plan, 3, 1));
+        assert!(!ask(&plan, 0, 1) && !ask(&plan, 2, 3), "they go out together");
+        assert!(!ask(&plan, 0, 4) && !ask(&plan, 1, 4));
+        let conflicts = Conflicts::of(&plan);
+        assert_eq!(conflicts.neighbours(1), &BTreeSet::from([2]), "what is asked before it is taken out");
+        assert_eq!(
+            conflicts.why(Strategy::Topology, 3, 1),
+            "10.77.0.12 (which goes out with 10.77.0.15) shares 2 ranges of orders with 10.77.0.11 (which goes out with 10.77.0.14)"
+        );
+        let one = |a, b| conflicts.exclude_each_other(Strategy::One, a, b);
+        assert!(!one(0, 1) && one(0, 4), "one group of a data centre at a time");
+        assert!(!Conflicts::without_groups(&plan).share(1, 3));
     }
 
     #[test]

@@ -7,8 +7,8 @@ mod chain;
 mod pairs;
 mod words;
 
-use super::model::{NodeIx, Phase, Plan, VERSION};
-use crate::playbook::model::Strategy;
+use super::model::{Group, NodeIx, Phase, Plan, Shared, VERSION};
+use crate::playbook::model::{Strategy, TakesDown};
 use crate::topology::model::Topology;
 use std::collections::BTreeSet;
 
@@ -29,6 +29,7 @@ pub fn check(plan: &Plan) -> Vec<String> {
     }
     limits(plan, &mut found);
     away(plan, &mut found);
+    groups(plan, &mut found);
     pairs::racks_are_free(plan, &mut found);
     chain::check(plan, &mut found);
     words::check(plan, &mut found);
@@ -163,6 +164,50 @@ fn away(plan: &Plan, found: &mut Vec<String>) {
         if plan.known_down.iter().any(|down| shares(target.node, *down)) {
             let address = plan.nodes[target.node].address;
             found.push(format!("{address} is worked on and shares ranges with a node that is known to be down"));
+        }
+    }
+}
+
+/// Groups are of nodes, disjoint, share no range inside, and go out whole.
+fn groups(plan: &Plan, found: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    let worked: BTreeSet<NodeIx> = plan.hosts.iter().map(|target| target.node).collect();
+    let disruptive = plan.steps.iter().any(|step| step.disruptive());
+    for group in &plan.groups {
+        if group.nodes.len() < 2 || group.nodes.iter().any(|node| *node >= plan.nodes.len()) {
+            found.push(format!("{} is no group of two nodes or more", group.name));
+            continue;
+        }
+        if group.nodes.iter().any(|node| !seen.insert(*node)) {
+            found.push(format!("a node of {} is in another group too", group.name));
+        }
+        let inside = |pair: &Shared| group.nodes.contains(&pair.a) && group.nodes.contains(&pair.b);
+        let shares = plan.everybody_conflicts.is_some() || plan.shared.iter().any(inside);
+        if disruptive && shares && plan.accept_outage.is_none() && !group.nodes.is_disjoint(&worked) {
+            found.push(format!("nodes of {} share ranges, and nobody accepted the outage", group.name));
+        }
+        plan.phases.iter().for_each(|phase| whole(plan, phase, group, found));
+    }
+}
+
+fn whole(plan: &Plan, phase: &Phase, group: &Group, found: &mut Vec<String>) {
+    let worked: BTreeSet<NodeIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
+    if group.nodes.is_disjoint(&worked) {
+        return;
+    }
+    let takes = |what| plan.steps[phase.from..phase.to].iter().any(|step| step.takes_down == what);
+    let all = group.nodes.iter().all(|node| worked.contains(node) || plan.known_down.contains(node));
+    if takes(TakesDown::Reboot) && !all {
+        found.push(format!("a reboot takes down nodes of {} that are not worked on", group.name));
+    }
+    if takes(TakesDown::Unknown) {
+        found.push(format!("{} goes out by a step of which nobody knows what it takes down", group.name));
+    }
+    let place = |node: &NodeIx| (&plan.nodes[*node].datacenter, &plan.nodes[*node].rack);
+    let racks: BTreeSet<_> = group.nodes.iter().map(place).collect();
+    for dc in phase.datacenters.iter().filter(|dc| dc.rack_by_rack && racks.len() > 1) {
+        if racks.iter().any(|(datacenter, _)| **datacenter == dc.name) {
+            found.push(format!("{} goes rack by rack, and {} lies across racks", dc.name, group.name));
         }
     }
 }

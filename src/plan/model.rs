@@ -4,8 +4,8 @@
 //! chooses *when*. It is a permission set: a run may do less, never more.
 
 use crate::playbook::model::{
-    ApproveScope, Check, DatacenterOrder, Demand, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown,
-    Waivable, Waiver,
+    ApproveScope, Check, DatacenterOrder, Demand, First, GateMeasure, Keyspaces, OnFailure, Retries, StepKind,
+    Strategy, TakesDown, Waivable, Waiver,
 };
 use crate::topology::model::Replication;
 use schemars::JsonSchema;
@@ -47,6 +47,10 @@ pub struct Plan {
     pub shared: Vec<Shared>,
     /// Some protecting keyspace's ring is unknown: everybody conflicts with everybody, and why.
     pub everybody_conflicts: Option<String>,
+
+    /// Nodes that share a fate: all of a group are out while one of them is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
 
     /// The parts, one after the other; a playbook without `phases` has one.
     pub phases: Vec<Phase>,
@@ -153,6 +157,17 @@ pub struct Shared {
     pub ranges: u32,
 }
 
+/// Nodes on one machine, one hypervisor, one power strip: they go out and come back together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Group {
+    pub name: String,
+    pub nodes: BTreeSet<NodeIx>,
+    /// By their machine id: the preflight reads it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_machine_id: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Datacenter {
@@ -171,12 +186,22 @@ pub struct Setup {
     pub timeout_ms: u64,
 }
 
-/// A command that says by exit status 0 that the cluster bears it well.
+/// A question whose good answer says that the cluster bears it well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Gate {
     pub name: String,
+    /// A command; empty where something is measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub run: Vec<String>,
+    /// Asked of the nodes that are not out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<GateMeasure>,
+    /// The number that is answered is at most so much (of a latency: milliseconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
     pub poll_ms: u64,
     pub stable: u32,
     pub timeout_ms: u64,
@@ -243,9 +268,38 @@ impl Plan {
         self.waived.iter().any(|waiver| waiver.check == check)
     }
 
+    /// With whom a node shares its fate.
+    pub fn group(&self, node: NodeIx) -> Option<&Group> {
+        self.groups.iter().find(|group| group.nodes.contains(&node))
+    }
+
     /// The first waiver that no longer holds on this day (`2026-12-31`: such days sort as their texts do).
     pub fn expired(&self, today: &str) -> Option<&Waiver> {
         self.waived.iter().find(|waiver| waiver.expires.as_str() < today)
+    }
+}
+
+impl Gate {
+    /// Does it compare a number?
+    pub fn bounded(&self) -> bool {
+        self.max.is_some() || self.min.is_some()
+    }
+
+    /// Whether a number is within the bounds, and what is said of it: `61.2 ms, at most 50 ms are allowed`.
+    pub fn judge(&self, number: f64) -> (bool, String) {
+        let unit = self.measure.map_or("", |measure| measure.unit());
+        // two decimals are enough for the eye; what is compared is the number itself
+        let shown = format!("{}{unit}", (number * 100.0).round() / 100.0);
+        let within = self.max.is_none_or(|max| number <= max) && self.min.is_none_or(|min| number >= min);
+        (within, format!("{shown}, {}", self.bounds()))
+    }
+
+    /// `at most 50 ms are allowed`.
+    pub fn bounds(&self) -> String {
+        let unit = self.measure.map_or("", |measure| measure.unit());
+        let bound = |word: &str, bound: Option<f64>| bound.map(|bound| format!("{word} {bound}{unit}"));
+        let both: Vec<String> = bound("at least", self.min).into_iter().chain(bound("at most", self.max)).collect();
+        format!("{} is allowed", both.join(" and "))
     }
 }
 

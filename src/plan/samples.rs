@@ -100,6 +100,7 @@ pub fn six_hosts() -> Plan {
         nodes,
         protect: Keyspaces::Data,
         shared,
+        groups: vec![],
         everybody_conflicts: None,
         phases: vec![Phase {
             name: None,

@@ -1,8 +1,8 @@
 //! What is meant where the playbook says nothing (language.md, "Steps").
 
 use super::model::{
-    Access, Checks, Command, Concurrency, DatacenterOrder, Keyspaces, Order, Playbook, StepKind, Strategy, TakesDown,
-    Targets, Word,
+    Access, Checks, Command, Concurrency, DatacenterOrder, Groups, Keyspaces, Order, Playbook, StepKind, Strategy,
+    TakesDown, Targets, Word,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub fn playbook(name: &str) -> Playbook {
         cluster: access(),
         targets: Targets::default(),
         strategy: Strategy::Topology,
+        groups: Groups::None,
         accept_outage: None,
         concurrency: concurrency(),
         max_failures: 0,

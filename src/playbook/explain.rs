@@ -3,8 +3,9 @@
 use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
-    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, Goal, Keyspaces, OnFailure, Param,
-    Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets, Then, Waivable,
+    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, GateQuestion, Goal, Groups, Keyspaces,
+    OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets,
+    Then, Waivable,
 };
 use super::{command, duration, params};
 use std::fmt::Write;
@@ -28,6 +29,7 @@ pub fn explain(playbook: &Playbook) -> String {
     out.key(0, "max-failures", &playbook.max_failures.to_string());
     out.key(0, "blocked-timeout", &duration::print(playbook.blocked_timeout));
     checks(&mut out, 0, &playbook.checks);
+    groups(&mut out, &playbook.groups);
     let mut order: Vec<String> = playbook.order.first.clone();
     order.extend(playbook.order.seeds_last.then(|| "seeds-last".to_owned()));
     out.list(0, "order", &order);
@@ -49,10 +51,26 @@ pub fn explain(playbook: &Playbook) -> String {
     }
     for gate in &playbook.gates {
         out.key(2, "- name", &scalar(&gate.name));
-        out.key(4, "run", &command_text(&gate.run));
-        out.key(4, "poll", &duration::print(gate.poll));
-        out.key(4, "stable", &gate.stable.to_string());
-        out.key(4, "timeout", &duration::print(gate.timeout));
+        let indent = match &gate.asks {
+            GateQuestion::Command(run) => {
+                out.key(4, "run", &command_text(run));
+                out.option(4, "max", gate.max.map(|max| max.to_string()));
+                out.option(4, "min", gate.min.map(|min| min.to_string()));
+                4
+            }
+            GateQuestion::Measure(measure) => {
+                out.line(4, &format!("{}:", measure.word()));
+                let bound = |max: f64| match measure.costly() {
+                    true => duration::print(std::time::Duration::from_secs_f64(max / 1000.0)),
+                    false => max.to_string(),
+                };
+                out.option(6, "max", gate.max.map(bound));
+                6
+            }
+        };
+        out.key(indent, "poll", &duration::print(gate.poll));
+        out.key(indent, "stable", &gate.stable.to_string());
+        out.key(indent, "timeout", &duration::print(gate.timeout));
     }
     if !playbook.setup.is_empty() {
         out.line(0, "setup:");
@@ -215,6 +233,29 @@ fn checks(out: &mut Lines, indent: usize, checks: &Checks) {
     }
 }
 
+fn groups(out: &mut Lines, groups: &Groups) {
+    match groups {
+        Groups::None => {}
+        Groups::MachineId => out.key(0, "groups", "machine-id"),
+        Groups::Command(command) => {
+            out.line(0, "groups:");
+            out.key(2, "command", &command_text(command));
+        }
+        Groups::Listed(listed) => {
+            out.line(0, "groups:");
+            for group in listed {
+                match &group.name {
+                    None => out.line(2, &format!("- {}", flow(&group.hosts))),
+                    Some(name) => {
+                        out.key(2, "- name", &scalar(name));
+                        out.list(4, "hosts", &group.hosts);
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn demand_text(demand: &Demand) -> String {
     let bound = match demand.check {
         Check::PendingCompactions => format!("max: {}, ", demand.bound),
@@ -246,13 +287,7 @@ pub fn check_word(check: Check) -> &'static str {
 
 /// A check that may be waived, as the playbook writes it.
 pub fn waivable_word(check: Waivable) -> &'static str {
-    check_word(match check {
-        Waivable::AllUp => Check::AllUp,
-        Waivable::SchemaAgreement => Check::SchemaAgreement,
-        Waivable::NoRangeMovement => Check::NoRangeMovement,
-        Waivable::NativeTransport => Check::NativeTransport,
-        Waivable::OwnViewComplete => Check::OwnViewComplete,
-    })
+    Check::ALL.into_iter().find(|all| all.waivable() == Some(check)).map_or("", check_word)
 }
 
 fn setup(out: &mut Lines, step: &SetupStep) {

@@ -4,6 +4,7 @@
 
 mod access;
 mod accepted;
+mod gates;
 mod goal;
 mod parameters;
 mod phases;
@@ -41,6 +42,7 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     }
     playbook.targets = reading.targets(written.targets);
     playbook.strategy = written.strategy.unwrap_or(playbook.strategy);
+    playbook.groups = reading.groups(written.groups);
     let phases = written.phases;
     playbook.accept_outage = written.accept_outage.map(|reason| reason.0);
     playbook.concurrency = reading.concurrency(playbook.concurrency, written.concurrency);

@@ -1,8 +1,14 @@
 //! A playbook after reading and checking: every default filled in, nothing left to guess.
 
+mod check_facts;
 mod checks;
+mod gates;
+mod groups;
 
+pub use check_facts::{CheckFacts, checks_table};
 pub use checks::{Check, Checks, Demand, Severity, Waivable, Waiver};
+pub use gates::{Gate, GateMeasure, GateQuestion};
+pub use groups::{Groups, ListedGroup};
 
 use super::HostEntry;
 use crate::diagnostic::Span;
@@ -20,6 +26,8 @@ pub struct Playbook {
     pub cluster: Access,
     pub targets: Targets,
     pub strategy: Strategy,
+    /// Hosts that share a fate.
+    pub groups: Groups,
     /// `accept-outage: REASON`, needed by `all` with a disruptive step and by a one-node cluster.
     pub accept_outage: Option<String>,
     pub concurrency: Concurrency,
@@ -84,7 +92,10 @@ impl Playbook {
             step.expect.iter_mut().for_each(Word::forget_place);
             commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()).chain(step.undo.iter_mut()));
         }
-        commands.extend(self.gates.iter_mut().map(|gate| &mut gate.run));
+        commands.extend(self.gates.iter_mut().filter_map(Gate::command_mut));
+        if let Groups::Command(command) = &mut self.groups {
+            commands.push(command);
+        }
         match &mut self.until {
             Some(Goal::Command(command)) => commands.push(command),
             Some(Goal::Release(word)) => word.forget_place(),
@@ -242,18 +253,6 @@ impl StepKind {
     pub fn looks(self) -> bool {
         matches!(self, StepKind::Verify | StepKind::Until)
     }
-}
-
-/// A question about the cluster's work that holds back every host while it is answered badly.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gate {
-    pub name: String,
-    pub run: Command,
-    pub poll: Duration,
-    /// Good answers in a row after a bad one.
-    pub stable: u32,
-    /// The run stops when it was bad for so long.
-    pub timeout: Duration,
 }
 
 /// The order that a playbook asks for (`order`).

@@ -59,6 +59,9 @@ impl<'a> Judge<'a> {
         match &node.content {
             Content::Map(entries) => self.map(entries, definition, schema, at),
             Content::List(items) => self.list(items, schema, at, node),
+            Content::Scalar { text, .. } if schema.get("type").and_then(Value::as_str) == Some("number") => {
+                self.number(node, text, at);
+            }
             Content::Scalar { text, .. } if node.reads() == Some(Reads::Int) => self.integer(node, text, schema, at),
             Content::Scalar { text, .. } => self.text(node, text, definition, schema, at),
         }
@@ -92,6 +95,7 @@ impl<'a> Judge<'a> {
             Content::List(_) => "array",
             Content::Scalar { .. } => match node.reads() {
                 Some(Reads::Text) => "string",
+                Some(Reads::Int | Reads::Number) if types.contains(&"number") => "number",
                 Some(Reads::Int) => "integer",
                 Some(Reads::Bool) => "boolean",
                 Some(Reads::Null) => "null",
@@ -279,6 +283,15 @@ impl<'a> Judge<'a> {
             let most = bound("maximum").unwrap_or(1_000_000);
             let error = Diagnostic::error(format!("{} must be a number from {least} to {most}", at.name));
             self.findings.push(error.at(node.span).help(format!("write {least} or more")));
+        }
+    }
+
+    /// A bound: decimal, and as everybody reads it (YAML knows octal numbers and numbers of base 60 too).
+    fn number(&mut self, node: &Node, text: &str, at: &At) {
+        let plain = text.chars().all(|c| c.is_ascii_digit() || ".-".contains(c));
+        if !plain || !text.parse().is_ok_and(|number: f64| number.is_finite()) {
+            let error = Diagnostic::error(format!("{} must be a decimal number", at.name));
+            self.findings.push(error.at(node.span).help("write it as `200` or `1.5`"));
         }
     }
 

@@ -3,19 +3,25 @@
 //! Holds no meaning and no default. Keys are kebab-case; a key that is absent differs from one without a value.
 
 mod checks;
+mod gates;
 mod goal;
+mod groups;
 mod hosts;
 mod step;
 mod phase;
+mod whole;
 
 pub use checks::{AskedCheck, BoundedCheck};
+pub use gates::Gate;
 pub use goal::Goal;
+pub use groups::{Groups, ListedGroup};
 pub use hosts::{KnownDown, Targets};
 pub use phase::Phase;
 pub use step::{BareStep, Step, StepMap, TakesDown, registered};
+pub use whole::{Setup, Waiver};
 
 use super::duration;
-use super::model::{DatacenterOrder, Strategy, Then, Waivable};
+use super::model::{DatacenterOrder, Strategy, Then};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
@@ -42,6 +48,7 @@ pub struct Playbook {
     pub targets: Option<Targets>,
     /// Which hosts may be out at the same time (default: topology).
     pub strategy: Option<Strategy>,
+    pub groups: Option<Groups>,
     /// Why an outage is accepted: needed by `strategy: all` with a step that takes hosts down.
     pub accept_outage: Option<Text>,
     pub concurrency: Option<Concurrency>,
@@ -163,7 +170,8 @@ pub enum Concurrency {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[schemars(transform = without_nulls)]
 pub struct ConcurrencySettings {
-    /// Over the whole run (default: 10).
+    /// Over the whole run (default: 10). Every node counts, also those of a group; a group that is larger than this
+    /// goes out when nobody else is out.
     #[schemars(range(min = 1))]
     pub max_hosts: Option<u32>,
     /// One data centre after the other (default), or side by side.
@@ -183,47 +191,6 @@ pub struct Checks {
     /// Before and after each host.
     #[serde(default)]
     pub each_host: Vec<AskedCheck>,
-}
-
-/// A check that may fail, for a reason, until a day.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Waiver {
-    pub check: Waivable,
-    /// Shown in plans and reports.
-    pub reason: Text,
-    /// The last day on which it holds: 2026-12-31.
-    pub expires: Text,
-}
-
-/// A command that says by exit status 0 that the cluster bears it well; anything else, and silence, is no.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = without_nulls)]
-pub struct Gate {
-    /// Shown in plans and reports.
-    pub name: PlainName,
-    /// Run on this machine; it is ended after 30s.
-    pub run: Command,
-    /// Time between two askings (default: 15s).
-    pub poll: Option<Duration>,
-    /// After a no, so many good answers in a row are needed (default: 3).
-    #[schemars(range(min = 1, max = 1000))]
-    pub stable: Option<u32>,
-    /// The run stops when it was no for so long (default: 30m).
-    pub timeout: Option<Duration>,
-}
-
-/// A command that runs once, before the first host.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[schemars(transform = without_nulls)]
-pub struct Setup {
-    pub run: Command,
-    /// Runs when the run ends, for whatever reason.
-    pub undo: Option<Command>,
-    /// Default: 1h.
-    pub timeout: Option<Duration>,
 }
 
 /// How often a step that failed is tried again.

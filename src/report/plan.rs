@@ -5,6 +5,7 @@
 mod facts;
 mod markdown;
 mod text;
+mod units;
 
 use crate::plan::file;
 use crate::plan::model::PlanFile;

@@ -52,6 +52,14 @@ impl World {
             self.tell(machine, "reboot, in vain")?;
             return Ok(false);
         }
+        for node in self.cluster.on_machine_of(machine) {
+            self.goes_down(node, power, at)?;
+        }
+        self.tell(machine, if power == Power::Off { "power off" } else { "reboot" })?;
+        Ok(true)
+    }
+
+    fn goes_down(&self, machine: &Machine, power: Power, at: Moment) -> Result<()> {
         let pace = self.cluster.pace;
         self.change(machine, |history| {
             let last = history.boots.len() - 1;
@@ -68,9 +76,7 @@ impl World {
             if let Some(from) = from.filter(|_| history.enabled && !self.has(machine, &Fate::NotEnabled)) {
                 self.give_life(machine, history, from);
             }
-        })?;
-        self.tell(machine, if power == Power::Off { "power off" } else { "reboot" })?;
-        Ok(true)
+        })
     }
 
     /// Somebody presses the button of a machine that is off.

@@ -10,7 +10,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// A machine with one Cassandra node on it.
+/// A Cassandra node with the machine it is on, which it may share with others.
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub ix: usize,
@@ -46,6 +46,11 @@ impl Cluster {
     pub fn find(&self, word: &str) -> Option<&Machine> {
         let address = word.parse::<IpAddr>().ok();
         self.machines.iter().find(|m| m.name == word || Some(m.address) == address)
+    }
+
+    /// All nodes on the machine of this one, itself among them.
+    pub fn on_machine_of<'a>(&'a self, machine: &'a Machine) -> impl Iterator<Item = &'a Machine> {
+        self.machines.iter().filter(|other| other.machine_id == machine.machine_id)
     }
 
     /// Writes the cluster; tokens go to a file of their own, which only ring commands read.

@@ -36,7 +36,8 @@ pub fn create(dir: &Path, shape: &Shape) -> Result<Sandbox> {
 
 /// The same with another program that calls [`dispatch`](super::dispatch()) (for tests).
 pub fn create_running(dir: &Path, shape: &Shape, program: &Path) -> Result<Sandbox> {
-    if shape.hosts == 0 || shape.datacenters == 0 || shape.racks == 0 || shape.vnodes == 0 {
+    if shape.hosts == 0 || shape.nodes_a_machine == 0 || shape.datacenters == 0 || shape.racks == 0 || shape.vnodes == 0
+    {
         bail!("a sandbox needs hosts, data centres, racks and tokens");
     }
     if shape.speed.is_nan() || shape.speed <= 0.0 {
@@ -85,9 +86,9 @@ fn lay_out(dir: &Path, shape: &Shape) -> (Cluster, Vec<(i64, usize)>) {
                     11 + (at % 200) as u8,
                 )),
                 datacenter: format!("dc{}", dc + 1),
-                rack: format!("rack{}", at % shape.racks + 1),
+                rack: format!("rack{}", at / shape.nodes_a_machine % shape.racks + 1),
                 host_id: draw::uuid(shape.seed, "host", n),
-                machine_id: draw::machine_id(shape.seed, n),
+                machine_id: draw::machine_id(shape.seed, n / shape.nodes_a_machine as u64),
                 first_token: 0,
                 load: 150_000 + draw::number(shape.seed, "load", n) % 150_000,
                 owns: 0,

@@ -14,7 +14,7 @@ pub const SANDBOX: &str = "ROLLBOOK_SANDBOX";
 pub const HOST: &str = "ROLLBOOK_SANDBOX_HOST";
 
 /// The names under which this program is somebody else.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "ssh",
     "nodetool",
     "sudo",
@@ -26,6 +26,7 @@ pub const NAMES: [&str; 16] = [
     "halt",
     "init",
     "cat",
+    "nproc",
     "df",
     "hostname",
     "uptime",

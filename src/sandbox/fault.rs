@@ -60,6 +60,10 @@ pub enum Fate {
     Repairing,
     /// It holds hints for a node.
     HoldsHints,
+    /// Reads that it coordinates take so many milliseconds, 99th percentile; writes a tenth of it.
+    Latency(u64),
+    /// So many percent of one CPU are wanted, on a machine of two.
+    Load(u64),
     /// So many percent of its disk are used.
     DiskUsed(u64),
     /// It runs this release instead.

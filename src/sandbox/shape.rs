@@ -12,6 +12,8 @@ pub struct Shape {
     pub datacenters: usize,
     /// In each data centre.
     pub racks: usize,
+    /// Nodes on each machine: they share its machine id, its boots and its rack.
+    pub nodes_a_machine: usize,
     /// Tokens a node.
     pub vnodes: usize,
     /// Replicated keyspaces; the local ones (`system`, `system_schema`) are always there.
@@ -41,6 +43,7 @@ impl Shape {
             hosts,
             datacenters: 1,
             racks: 3,
+            nodes_a_machine: 1,
             vnodes: 8,
             keyspaces: Vec::new(),
             speed: 1.0,

@@ -180,7 +180,7 @@ fn the_first_ctrl_c_ends_gently_and_the_second_at_once_and_hosts_are_named() {
 
     desk.lab().sandbox.inject(Fault::on("h2", Fate::SlowStart(600.0))).unwrap();
     let resume = desk.start(&["resume", "last"]);
-    desk.wait_for_event("\"step\":3,\"event\":\"started\"");
+    desk.wait_for_event("\"host\":1,\"step\":3,\"event\":\"started\"");
     std::thread::sleep(Duration::from_millis(500));
     let second = desk.start(&["resume", "last"]);
     assert_eq!(second.wait_with_output().unwrap().status.code(), Some(7));

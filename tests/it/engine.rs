@@ -98,6 +98,7 @@ fn rolling_reboot(topology: &Topology) -> Plan {
         nodes,
         protect,
         shared: protection.shared,
+        groups: vec![],
         everybody_conflicts: protection.everybody,
         phases: vec![Phase {
             name: None,

@@ -4,8 +4,9 @@
 //! its seed, and `cargo run --example hostile -- SEED` shows that run event by event.
 
 use rollbook::job::rules::Rules;
-use rollbook::job::simulate::{run, scene};
+use rollbook::job::simulate::{Scene, run, scene};
 use rollbook::plan::compile::{Options, compile};
+use rollbook::playbook::model::{Groups, ListedGroup};
 use serde_json::json;
 
 fn seeds() -> u64 {
@@ -48,6 +49,8 @@ fn no_promise_breaks_with_the_procedures_people_have() {
             for seed in 0..(seeds() / 10).max(20) {
                 let mut scene = scene(seed, None);
                 // a cluster of one needs an outage accepted, and these playbooks accept none
+                let mut playbook = playbook.clone();
+                playbook.groups = groups(&scene);
                 let Ok(plan) = compile(&playbook, &scene.topology, &params, &Options::default()) else { continue };
                 scene.plan = plan;
                 let report = run(&scene, Rules::default());
@@ -58,6 +61,18 @@ fn no_promise_breaks_with_the_procedures_people_have() {
         }
     }
     assert!(done * 3 > hosts && hosts > 500, "only {done} of {hosts} hosts were done");
+}
+
+/// As a playbook would list them.
+fn groups(scene: &Scene) -> Groups {
+    let address = |node: &usize| scene.topology.hosts[*node].address.to_string();
+    let listed = scene
+        .plan
+        .groups
+        .iter()
+        .map(|group| ListedGroup { name: Some(group.name.clone()), hosts: group.nodes.iter().map(address).collect() });
+    let listed: Vec<ListedGroup> = listed.collect();
+    if listed.is_empty() { Groups::None } else { Groups::Listed(listed) }
 }
 
 #[test]
@@ -105,6 +120,13 @@ fn a_start_before_the_gate_is_caught() {
 #[test]
 fn a_stale_answer_is_caught() {
     caught("accept a stale answer", "(ii)", Rules { refuse_stale_answers: false, ..Rules::default() }, None);
+}
+
+#[test]
+fn forgotten_groups_are_caught() {
+    let rules = Rules { count_groups: false, ..Rules::default() };
+    caught("forget groups", "(i)", rules, None);
+    caught("forget groups", "(v)", rules, None);
 }
 
 #[test]

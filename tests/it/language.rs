@@ -1,7 +1,7 @@
 //! Every key of the language has an effect: what it changes in a plan, and what steps really do.
 
 use crate::desk::{Desk, expect, find};
-use rollbook::sandbox::Shape;
+use rollbook::sandbox::{Fate, Fault, Shape};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -186,6 +186,20 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/gates/0/run/0",
         "\"p99\"",
     ),
+    (
+        "read-latency",
+        "gates: [{ read-latency: { max: 50ms } }]\nsteps: [restart, wait-up]",
+        "/gates/0/measure",
+        "\"read-latency\"",
+    ),
+    (
+        "write-latency",
+        "gates: [{ write-latency: { max: 1500ms } }]\nsteps: [restart, wait-up]",
+        "/gates/0/max",
+        "1500.0",
+    ),
+    ("load", "gates: [{ load: { max: 1.5, stable: 5 } }]\nsteps: [restart, wait-up]", "/gates/0/max", "1.5"),
+    ("groups", "groups: [['10.10.0.11', '10.10.0.14']]\nsteps: [restart, wait-up]", "/groups/0/nodes", "[0, 1]"),
     ("order", "order: ['10.10.0.16']\nsteps: [restart, wait-up]", "/hosts/0/node", "5"),
     (
         "known-down",
@@ -298,6 +312,43 @@ fn cluster_seeds_are_asked() {
     let body = format!("cluster: {{ seeds: ['{seed}'] }}\nsteps: [drain, restart, wait-up]");
     let file = desk.file("p.yaml", &playbook(&body));
     expect(desk.rollbook(&["plan", &file]), 0, &["3 hosts"]);
+}
+
+/// What the nodes that are left say of latency and load; and a command that prints a number.
+#[test]
+fn gates_compare_what_is_measured_with_a_bound() {
+    let desk = Desk::beside(&Shape { speed: 5.0, ..Shape::of(3) });
+    let sandbox = &desk.lab().sandbox;
+    let run = |gate: &str| {
+        let body = format!("gates: [{gate}]\nsteps: [{{ run: 'true', takes-down: nothing }}]");
+        desk.on_cluster(&["run", &desk.file("p.yaml", &playbook(&body)), "--yes"])
+    };
+    let rest = "poll: 500ms, stable: 1, timeout: 3s";
+    for gate in ["read-latency: { max: 50ms, ", "write-latency: { max: 50ms, ", "load: { max: 1, "] {
+        expect(run(&format!("{{ {gate}{rest} }} }}")), 0, &["3 done"]);
+    }
+    expect(run(&format!("{{ name: queue, run: 'echo 7.5', max: 8, {rest} }}")), 0, &["3 done"]);
+    sandbox.inject(Fault::on("h2", Fate::Latency(61))).unwrap();
+    sandbox.inject(Fault::on("h3", Fate::Load(500))).unwrap();
+    for (gate, said) in [
+        (
+            "read-latency: { max: 50ms, ",
+            "gate `read-latency` was closed for too long: 61 ms, at most 50 ms is allowed, at 10.10.0.12",
+        ),
+        ("load: { max: 2, ", "gate `load` was closed for too long: 2.5, at most 2 is allowed, at 10.10.0.13"),
+    ] {
+        expect(run(&format!("{{ {gate}{rest} }} }}")), 4, &[said, "3 not begun"]);
+    }
+    // a tenth of the reads': within the bound
+    expect(run(&format!("{{ write-latency: {{ max: 50ms, {rest} }} }}")), 0, &["3 done"]);
+    for (command, said) in [
+        ("echo 9", "9, at most 8 is allowed"),
+        ("echo nine", "it printed `nine`, which is not one number"),
+        ("true", "it printed ``, which is not one number"),
+    ] {
+        let said = format!("gate `queue` was closed for too long: {said}");
+        expect(run(&format!("{{ name: queue, run: '{command}', max: 8, {rest} }}")), 4, &[&said, "3 not begun"]);
+    }
 }
 
 /// One run whose files tell what each key did.

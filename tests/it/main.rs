@@ -23,5 +23,6 @@ mod undo;
 mod topology_discover;
 mod topology_ask;
 mod topology_captures;
+mod groups;
 mod host_vars;
 mod hostile;

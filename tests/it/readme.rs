@@ -108,3 +108,28 @@ fn its_exit_codes_are_those_of_the_program() {
     }
     assert!(help.contains("130") && help.contains("143"));
 }
+
+/// The table of checks is made of what the program knows of each, and names exactly those of the language.
+#[test]
+fn the_table_of_checks_is_the_programs_own() {
+    use rollbook::playbook::check_word;
+    use rollbook::playbook::model::{Check, checks_table};
+    assert!(README.contains(&checks_table()), "README should hold\n{}", checks_table());
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../schemas/playbook.schema.json")).unwrap();
+    let words = |of: &str| -> Vec<String> {
+        let branches = &schema["definitions"][of];
+        let constants =
+            branches["oneOf"].as_array().into_iter().flatten().filter_map(|branch| branch["const"].as_str());
+        let listed = branches["enum"].as_array().into_iter().flatten().filter_map(|word| word.as_str());
+        let mut words: Vec<String> = constants.chain(listed).map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    let mut all: Vec<String> = Check::ALL.iter().map(|check| check_word(*check).to_owned()).collect();
+    all.sort();
+    assert_eq!(words("Check"), all);
+    let waivable = Check::ALL.iter().filter(|check| check.waivable().is_some());
+    let mut waivable: Vec<String> = waivable.map(|check| check_word(*check).to_owned()).collect();
+    waivable.sort();
+    assert_eq!(words("Waivable"), waivable);
+}

@@ -290,3 +290,64 @@ proptest! {
         }
     }
 }
+
+/// Each check by its name, on what real nodes printed: once as it holds, and once as it does not, where that was
+/// captured (a repair, streams and waiting compactions come from the parsers' own tests).
+#[test]
+fn each_check_tells_good_from_bad_in_what_real_nodes_printed() {
+    use rollbook::playbook::model::Check;
+    let text = |path: &str| fs::read_to_string(captures().join("5.0.5").join(path)).unwrap();
+    let h2 = "10.77.0.12".parse().unwrap();
+    let up = |path: &str| parse_status(&text(path)).unwrap().rows.values().filter(|row| row.up_normal()).count();
+    let gossip = |path: &str| parse_gossipinfo(&text(path)).unwrap().nodes;
+    let mixed = || gossip("../upgrade-4.1.10-5.0.5/after-h1/h1/gossipinfo.out");
+    for check in Check::ALL {
+        match check {
+            Check::AllUp => assert_eq!((up("all-up/h1/status.out"), up("stopped/h1/status.out")), (3, 2)),
+            Check::ReplicasUp => {
+                let named = |path: &str| parse_describecluster(&text(path)).unwrap().unreachable.len();
+                let (all, one) = ("all-up/h1/describecluster.out", "cut-pair/h1/describecluster.out");
+                assert_eq!((named(all), named(one)), (0, 1));
+            }
+            Check::SchemaAgreement => {
+                let versions = |nodes: std::collections::BTreeMap<_, GossipState>| {
+                    nodes.into_values().filter_map(|node| node.schema).collect::<BTreeSet<_>>().len()
+                };
+                assert_eq!((versions(gossip("all-up/h1/gossipinfo.out")), versions(mixed())), (1, 2));
+            }
+            Check::NoRangeMovement => {
+                let moving = |path: &str| {
+                    let rows = parse_status(&text(path)).unwrap().rows;
+                    rows.into_values().filter(|row| row.movement != Movement::Normal).count()
+                };
+                assert_eq!((moving("all-up/h1/status.out"), moving("joining/h1/32/status.out")), (0, 1));
+            }
+            Check::OwnViewComplete => assert_eq!((up("all-up/h2/status.out"), up("cut-off/h1/status.out")), (3, 2)),
+            Check::NativeTransport => {
+                let open = |path: &str| parse_info(&text(path)).unwrap().native_transport;
+                assert_eq!((open("all-up/h2/info.out"), open("binary-off/h2/info.out")), (true, false));
+            }
+            Check::Restarted => {
+                let of = |path: &str| gossip(path)[&h2].generation;
+                assert!(of("just-started/h1/gossipinfo.out") > of("all-up/h1/gossipinfo.out"));
+                let age = |path: &str| parse_info(&text(path)).unwrap().uptime_s;
+                assert!(age("just-started/h2/info.out") < age("all-up/h2/info.out"));
+            }
+            Check::SameRelease => {
+                let releases: BTreeSet<_> = mixed().into_values().filter_map(|node| node.release).collect();
+                assert_eq!(releases.len(), 2);
+            }
+            Check::NoStreaming => assert!(!parse_netstats(&text("all-up/h2/netstats.out")).unwrap().streams),
+            Check::NoRepair => assert_eq!(parse_repair_tasks(&text("all-up/h2/tpstats.out")), Ok(0)),
+            Check::HintsDrained => {
+                let hints = |path: &str| parse_pending_hints(&text(path)).unwrap();
+                let (none, one) = ("all-up/h2/listpendinghints.out", "hints-after-return/h1/listpendinghints.out");
+                assert_eq!((hints(none), hints(one)), (0, 1));
+            }
+            Check::PendingCompactions => {
+                assert_eq!(parse_pending_compactions(&text("all-up/h2/compactionstats.out")), Ok(0));
+            }
+            Check::DiskHeadroom => assert_eq!(parse_disk_free(&text("all-up/h1/df_-P.out")), Ok(77)),
+        }
+    }
+}

@@ -42,6 +42,9 @@ struct Args {
     /// Only give keyspace `orders` this replication.
     #[arg(long)]
     alter: Option<String>,
+    /// Only give table `orders.load` this comment: a change of the schema that changes no replica's place.
+    #[arg(long)]
+    comment: Option<String>,
 }
 
 struct Record {
@@ -125,6 +128,10 @@ async fn main() -> Result<()> {
     let session = SessionBuilder::new().known_nodes(&args.hosts).build().await.context("connecting")?;
     if let Some(replication) = args.alter {
         session.query_unpaged(format!("ALTER KEYSPACE orders WITH replication = {replication}"), ()).await?;
+        return Ok(());
+    }
+    if let Some(comment) = args.comment {
+        session.query_unpaged(format!("ALTER TABLE orders.load WITH comment = '{comment}'"), ()).await?;
         return Ok(());
     }
     schema(&session, &args.replication).await?;

@@ -69,7 +69,8 @@ async fn clusters(context: &Context, flags: &Flags, access: &Access) -> anyhow::
         if clusters.iter().any(|(_, known)| known.topology.hosts.iter().any(|host| at.contains(&host.address))) {
             continue;
         }
-        match discover::discover(&words, std::slice::from_ref(seed), Default::default()).await {
+        let ledger = Default::default();
+        match discover::discover_noting(&words, std::slice::from_ref(seed), Default::default(), &ledger).await {
             Ok(found) if clusters.iter().any(|(_, known)| same(known, &found)) => {}
             Ok(found) => {
                 let cluster = Cluster {
@@ -77,6 +78,7 @@ async fn clusters(context: &Context, flags: &Flags, access: &Access) -> anyhow::
                     env: Default::default(),
                     sandbox: None,
                     seen: super::cluster::already_seen(&found),
+                    ledger,
                 };
                 clusters.push((cluster, found));
             }

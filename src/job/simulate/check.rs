@@ -38,6 +38,8 @@ pub(super) struct Checks<'a> {
     said_down: BTreeMap<(NodeIx, NodeIx), (Ms, Ms)>,
     down_since: BTreeMap<NodeIx, Ms>,
     running: BTreeMap<usize, Task>,
+    /// Machine → the host that rebooted it last, while that is not proved.
+    rebooted: BTreeMap<usize, usize>,
     stopped: bool,
     /// What the step that registers printed on each host.
     printed: BTreeMap<usize, String>,
@@ -77,6 +79,7 @@ impl<'a> Checks<'a> {
             said_down: BTreeMap::new(),
             down_since: BTreeMap::new(),
             running: BTreeMap::new(),
+            rebooted: BTreeMap::new(),
             stopped: false,
             printed: BTreeMap::new(),
             undone: BTreeMap::new(),
@@ -131,9 +134,16 @@ impl<'a> Checks<'a> {
         let settled: Vec<NodeIx> =
             self.taken.keys().copied().filter(|other| *other != node && !self.out(world, *other, now)).collect();
         self.taken.retain(|other, _| !settled.contains(other));
-        for other in self.conflicts[node].clone() {
-            if self.taken.contains_key(&other) {
-                self.violation(now, format!("(i) {node} is taken out while {other} is, and they share a range"));
+        // whoever is on its machine goes with it, now or at the reboot
+        let machine: Vec<NodeIx> = self.scene.on_machine_of(node).collect();
+        for on in &machine {
+            for other in self.conflicts[*on].clone() {
+                if self.taken.contains_key(&other) && !machine.contains(&other) {
+                    self.violation(
+                        now,
+                        format!("(i) {node} is taken out while {other} is, which shares a range with {on}"),
+                    );
+                }
             }
         }
         if !job.hosts[host].disrupted || self.taken.get(&node).is_none_or(|taken| taken.proved) {
@@ -141,6 +151,22 @@ impl<'a> Checks<'a> {
             self.not_known_cut(world, node, now);
         }
         self.taken.insert(node, Taken { proved: false });
+    }
+
+    /// A machine goes down: every node on it, not only the one that the command was for.
+    pub fn rebooted(&mut self, job: &Job, host: usize, now: Ms) {
+        let node = self.scene.plan.hosts[host].node;
+        for on in self.scene.on_machine_of(node).collect::<Vec<_>>() {
+            let target = self.scene.plan.hosts.iter().position(|host| host.node == on);
+            if target.is_none_or(|target| !job.hosts[target].out()) {
+                self.violation(now, format!("(v) the machine of {node} is rebooted while {on} on it is not taken out"));
+            }
+            self.taken.insert(on, Taken { proved: false });
+        }
+        let machine = self.scene.machines[node];
+        if let Some(before) = self.rebooted.insert(machine, host).filter(|before| *before != host) {
+            self.violation(now, format!("(v) the machine of {node} is rebooted again, after that for host {before}"));
+        }
     }
 
     fn not_known_down(&mut self, world: &World, node: NodeIx, now: Ms) {
@@ -316,6 +342,7 @@ impl<'a> Checks<'a> {
     }
 
     fn proved(&mut self, host: usize) {
+        self.rebooted.remove(&self.scene.machines[self.scene.plan.hosts[host].node]);
         if let Some(taken) = self.taken.get_mut(&self.scene.plan.hosts[host].node) {
             taken.proved = true;
         }

@@ -7,13 +7,14 @@ use super::truth::World;
 use crate::job::apply::apply;
 use crate::job::decide::decide;
 use crate::job::event::{End, Event, HostEvent, Ms, Outcome, Question, Resolution, RunEvent, StepEvent, What};
+use crate::job::group;
 use crate::job::heard::View;
 use crate::job::model::{Job, Stage, Standing};
 use crate::job::observe::{facts, observe};
 use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input, Task, Told};
 use crate::plan::model::NodeIx;
-use crate::playbook::model::StepKind;
+use crate::playbook::model::{StepKind, TakesDown};
 use std::collections::BTreeMap;
 
 /// Virtual time at which a run begins (2026-01-01, UTC).
@@ -219,7 +220,8 @@ impl Drive<'_> {
         for (host, state) in self.job.hosts.iter().enumerate() {
             let Some(work) = state.working() else { continue };
             let task = Task::Step { host, step: work.step, attempt: work.attempt };
-            let waits = self.scene.plan.steps.get(work.step).is_none_or(|step| step.kind == StepKind::WaitUp);
+            let waits = self.scene.plan.steps.get(work.step).is_none_or(|step| step.kind == StepKind::WaitUp)
+                || !group::has_process(&self.frame, &self.job, host, work.step);
             if matches!(work.stage, Stage::Running { .. }) && !waits && !self.running.contains_key(&task) {
                 self.number += 1;
                 let input = Input::Ended { task, end: End::Unseen, registered: None };
@@ -385,6 +387,9 @@ impl Drive<'_> {
         let disruptive = self.scene.plan.steps[step].disruptive();
         let takes = self.scene.plan.steps[step].takes_down;
         self.checks.spawned(&self.world, &self.job, task, disruptive, self.now);
+        if takes == TakesDown::Reboot {
+            self.checks.rebooted(&self.job, host, self.now);
+        }
         self.input(self.now, Input::Spawned { task, pid: 1 });
         let hazards = self.scene.hazards;
         let took = self.dice.between(200, 15_000);

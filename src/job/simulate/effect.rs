@@ -35,15 +35,18 @@ impl Drive<'_> {
                 }
             }
             StepKind::Reboot => {
-                self.world.nodes[node].pending += 1;
                 let gone = after + self.dice.between(0, 4_000);
-                self.change(gone, node, Change::Leave { goodbye, pending: true });
-                self.change(gone, node, Change::HostDown);
                 let up = gone + self.dice.between(2_000, 60_000);
-                self.change(up, node, Change::HostUp);
-                let serve = up + self.dice.between(3_000, 60_000);
-                if !never {
-                    self.change(serve, node, Change::Serve { ours: true });
+                // the machine, with every node that is on it
+                for node in self.scene.on_machine_of(node).collect::<Vec<_>>() {
+                    self.world.nodes[node].pending += 1;
+                    self.change(gone, node, Change::Leave { goodbye, pending: true });
+                    self.change(gone, node, Change::HostDown);
+                    self.change(up, node, Change::HostUp);
+                    let serve = up + self.dice.between(3_000, 60_000);
+                    if !never {
+                        self.change(serve, node, Change::Serve { ours: true });
+                    }
                 }
             }
             _ => {}

@@ -1,7 +1,9 @@
 //! Random clusters, random plans, random hazards.
 
 use super::dice::Dice;
-use crate::plan::model::{Datacenter, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION};
+use crate::plan::model::{
+    Datacenter, Group, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION,
+};
 use crate::plan::protection::{Protection, protects, racks_are_free};
 use crate::playbook::model::{
     ApproveScope, DatacenterOrder, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown, Then,
@@ -51,6 +53,15 @@ pub struct Scene {
     pub topology: Topology,
     pub plan: Plan,
     pub hazards: Hazards,
+    /// Of each node the first on its machine: a reboot takes down all that have the same.
+    pub machines: Vec<usize>,
+}
+
+impl Scene {
+    /// All nodes on the machine of this one, itself among them.
+    pub fn on_machine_of(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.machines.len()).filter(move |other| self.machines[*other] == self.machines[node])
+    }
 }
 
 /// The scene of a seed. `ignored`: a saboteur leaves this keyspace out of the plan (by its place among them).
@@ -58,8 +69,64 @@ pub fn scene(seed: u64, ignored: Option<usize>) -> Scene {
     let mut dice = Dice::new(seed);
     let topology = topology(&mut dice);
     let hazards = hazards(&mut dice);
-    let plan = plan(&mut dice, &topology, ignored);
-    Scene { seed, topology, plan, hazards }
+    let mut plan = plan(&mut dice, &topology, ignored);
+    let machines = groups(&mut dice.aside(), &topology, &mut plan);
+    Scene { seed, topology, plan, hazards, machines }
+}
+
+/// Sometimes two or three nodes share a machine, or only a fate (each machine its own). The plan knows; the truth is
+/// the returned machine of each node.
+fn groups(dice: &mut Dice, topology: &Topology, plan: &mut Plan) -> Vec<usize> {
+    let mut machines: Vec<usize> = (0..topology.hosts.len()).collect();
+    // what nobody knows whether it takes the node or the machine is refused in a group
+    let known = plan.steps.iter().all(|step| step.takes_down != TakesDown::Unknown);
+    let protection = Protection::of(topology, &Keyspaces::All);
+    if !dice.chance(350) || !known || protection.everybody.is_some() {
+        return machines;
+    }
+    let share = |a: usize, b: usize| protection.shared.iter().any(|pair| (pair.a, pair.b) == (a, b));
+    let mut node = 0;
+    while node + 1 < topology.hosts.len() {
+        let most = dice.between(1, 3) as usize;
+        let mut nodes = BTreeSet::from([node]);
+        while nodes.len() < most && node + nodes.len() < topology.hosts.len() {
+            let next = node + nodes.len();
+            if nodes.iter().any(|of| share(*of, next)) {
+                break;
+            }
+            nodes.insert(next);
+        }
+        let one_machine = dice.chance(700);
+        let first = node;
+        node += nodes.len();
+        if nodes.len() < 2 {
+            continue;
+        }
+        nodes.iter().filter(|_| one_machine).for_each(|of| machines[*of] = first);
+        let places: BTreeSet<_> =
+            nodes.iter().map(|of| (&topology.hosts[*of].datacenter, &topology.hosts[*of].rack)).collect();
+        for dc in plan.phases.iter_mut().flat_map(|phase| &mut phase.datacenters) {
+            dc.rack_by_rack &= places.len() == 1 || places.iter().all(|at| *at.0 != dc.name);
+        }
+        whole(plan, &nodes);
+        plan.groups.push(Group { name: format!("group {first}"), nodes, by_machine_id: false });
+    }
+    machines
+}
+
+/// A group is worked on whole: in each phase all of it, or none.
+fn whole(plan: &mut Plan, nodes: &BTreeSet<usize>) {
+    let Some(words) = plan.hosts.iter().find(|host| nodes.contains(&host.node)).map(|host| host.words.clone()) else {
+        return;
+    };
+    let missing: Vec<usize> =
+        nodes.iter().copied().filter(|of| plan.hosts.iter().all(|host| host.node != *of)).collect();
+    plan.hosts.extend(missing.into_iter().map(|node| Target { node, vars: BTreeMap::new(), words: words.clone() }));
+    let targets: Vec<usize> = (0..plan.hosts.len()).filter(|host| nodes.contains(&plan.hosts[*host].node)).collect();
+    for phase in plan.phases.iter_mut().filter(|phase| targets.iter().any(|target| phase.hosts.contains(target))) {
+        let missing: Vec<usize> = targets.iter().copied().filter(|target| !phase.hosts.contains(target)).collect();
+        phase.hosts.extend(missing);
+    }
 }
 
 fn hazards(dice: &mut Dice) -> Hazards {
@@ -199,6 +266,7 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
             demands_each_host: vec![],
             left_out: vec![],
         }],
+        groups: vec![],
         max_failures: *dice.pick(&[0, 0, 1, 3]),
         stop_after: dice.chance(100).then(|| dice.between(1, 5) as u32),
         blocked_timeout_ms: 300_000,

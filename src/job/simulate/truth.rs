@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::shapes::Scene;
-use crate::job::event::{Ms, Question};
+use crate::job::event::{Measure, Ms, Question};
 use crate::job::view::{Answer, Shape};
 use crate::plan::model::NodeIx;
 use crate::topology::nodetool::NetstatsView;
@@ -53,7 +53,7 @@ impl World {
         let count = scene.plan.nodes.len();
         let start = crate::job::simulate::drive::START;
         let mut node = |ix: usize| Node {
-            boot: ix as u64 * 1000,
+            boot: scene.machines[ix] as u64 * 1000,
             generation: start / 1000 - 100_000,
             started: start - 100_000_000,
             host_up: true,
@@ -143,7 +143,8 @@ impl World {
                 topology: scene.topology.clone(),
                 schema_ids: BTreeSet::from(["s1".into()]),
             })),
-            Question::Gate(_) => Answer::Gate(None),
+            Question::Gate(_) => Answer::Gate { open: true, said: String::new() },
+            Question::Measure(Measure::Gate(_)) => Answer::Amount(0.0),
             Question::Measure(_) => Answer::Number(0),
             Question::BootId | Question::Unit => unreachable!("answered above"),
         }

@@ -131,3 +131,11 @@ fn three_hundred_hosts_end_in_time() {
         .collect();
     assert!(lower_bound(&plan).0 >= 2);
 }
+
+#[test]
+fn a_group_that_is_larger_than_the_limit_goes_alone() {
+    let mut plan = samples::six_hosts();
+    plan.phases[0].max_hosts = Some(1);
+    plan.groups = vec![crate::plan::model::Group { name: "g".into(), nodes: [0, 1].into(), by_machine_id: false }];
+    assert_eq!(lower_bound(&plan).0, 5);
+}

@@ -1,7 +1,7 @@
 //! `known-down`: who is away, and who must therefore stay.
 
 use crate::diagnostic::Diagnostic;
-use crate::plan::model::{NodeIx, Warning};
+use crate::plan::model::{Group, NodeIx, Warning};
 use crate::plan::protection::Protection;
 use crate::plan::select;
 use crate::playbook::model::{Playbook, Strategy};
@@ -24,6 +24,7 @@ pub fn leave_out(
     playbook: &Playbook,
     topology: &Topology,
     protection: &Protection,
+    groups: &[Group],
     mut chosen: BTreeSet<HostIx>,
 ) -> Result<Away, Vec<Diagnostic>> {
     let Some(known) = &playbook.known_down else {
@@ -31,10 +32,12 @@ pub fn leave_out(
     };
     let known_down = select::named(playbook, topology, &known.hosts, "known-down.hosts")?;
     let shares = |host: &HostIx| {
+        // and all that go out with it
+        let group = groups.iter().find(|group| group.nodes.contains(host));
+        let goes = |node: &HostIx| *node == *host || group.is_some_and(|group| group.nodes.contains(node));
+        let away = |node: &HostIx| known_down.contains(node) && !goes(node);
         protection.everybody.is_some()
-            || protection.shared.iter().any(|pair| {
-                (pair.a == *host && known_down.contains(&pair.b)) || (pair.b == *host && known_down.contains(&pair.a))
-            })
+            || protection.shared.iter().any(|pair| (goes(&pair.a) && away(&pair.b)) || (goes(&pair.b) && away(&pair.a)))
     };
     let mut warnings = Vec::new();
     let address = |host: &HostIx| topology.hosts[*host].address.to_string();

@@ -2,7 +2,7 @@
 
 use super::{Options, down, milliseconds, steps};
 use crate::diagnostic::Diagnostic;
-use crate::plan::model::{Datacenter, NodeIx, Phase, Rendered, Step, Target, TargetIx, Warning};
+use crate::plan::model::{Datacenter, Group, NodeIx, Phase, Rendered, Step, Target, TargetIx, Warning};
 use crate::plan::protection::{self, Protection};
 use crate::plan::{order, select};
 use crate::playbook::model::{Check, Playbook, Strategy};
@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Around<'a> {
     pub topology: &'a Topology,
     pub protection: &'a Protection,
+    pub groups: &'a [Group],
     pub cluster: &'a ClusterContext,
     pub params: &'a Params,
     pub options: &'a Options,
@@ -97,7 +98,7 @@ fn part(
     worked: &mut Worked,
 ) -> Result<Part, Vec<Diagnostic>> {
     let topology = around.topology;
-    let away = down::leave_out(book, topology, around.protection, chosen)?;
+    let away = down::leave_out(book, topology, around.protection, around.groups, chosen)?;
     worked.known_down.extend(away.known_down);
     let new = away.warnings.into_iter().filter(|warning| !worked.warnings.contains(warning)).collect::<Vec<_>>();
     worked.warnings.extend(new);
@@ -115,7 +116,7 @@ fn part(
         to: chain.steps.len(),
         hosts: Vec::new(),
         strategy: book.strategy,
-        datacenters: datacenters(topology, &order, names, around.protection, book.strategy),
+        datacenters: datacenters(topology, &order, names, (around.protection, around.groups), book.strategy),
         datacenter_order: book.concurrency.datacenters,
         max_hosts: book.concurrency.max_hosts,
         first: book.first,
@@ -154,13 +155,19 @@ pub fn datacenters(
     topology: &Topology,
     order: &[HostIx],
     names: Vec<String>,
-    protection: &Protection,
+    (protection, groups): (&Protection, &[Group]),
     strategy: Strategy,
 ) -> Vec<Datacenter> {
     let of = |name: String| {
         let here = order.iter().map(|host| &topology.hosts[*host]).filter(|host| host.datacenter == name);
         let racks: BTreeSet<String> = here.map(|host| host.rack.clone()).collect();
-        let free = protection::racks_are_free(topology, protection, &name);
+        // a group that lies across racks takes hosts of several out at once
+        let across = |group: &Group| {
+            let place = |node: &NodeIx| (&topology.hosts[*node].datacenter, &topology.hosts[*node].rack);
+            let places: BTreeSet<_> = group.nodes.iter().map(place).collect();
+            places.len() > 1 && places.iter().any(|(datacenter, _)| **datacenter == name)
+        };
+        let free = protection::racks_are_free(topology, protection, &name) && !groups.iter().any(across);
         Datacenter { rack_by_rack: strategy == Strategy::Topology && free, racks: racks.into_iter().collect(), name }
     };
     names.into_iter().map(of).collect()

@@ -5,7 +5,7 @@ use crate::plan::lint;
 use crate::plan::samples;
 use crate::playbook::command::split;
 use crate::playbook::defaults;
-use crate::playbook::model::{OnFailure, StepKind, Strategy, TakesDown, When};
+use crate::playbook::model::{Groups, ListedGroup, OnFailure, StepKind, Strategy, TakesDown, When};
 use crate::playbook::template::Params;
 
 pub fn step(kind: StepKind, command: Option<&str>) -> Step {
@@ -286,4 +286,72 @@ fn the_cost_of_the_keyspaces_left_out() {
     let all = of(&topology).unwrap();
     assert!(all.everybody_conflicts.is_some());
     assert_eq!(lint::check_against(&all, &topology), Vec::<String>::new());
+}
+
+fn listed(groups: &[&[&str]]) -> Groups {
+    let group =
+        |hosts: &&[&str]| ListedGroup { name: None, hosts: hosts.iter().map(|host| host.to_string()).collect() };
+    Groups::Listed(groups.iter().map(group).collect())
+}
+
+#[test]
+fn hosts_that_share_a_fate_are_one_unit_and_go_rack_by_rack_only_within_one() {
+    let one_rack = Playbook { groups: listed(&[&["10.77.0.11", "10.77.0.14"]]), ..rolling_reboot() };
+    let made = plan(&one_rack, &Options::default()).unwrap();
+    assert_eq!(made.groups[0].nodes, [0, 1].into());
+    assert!(made.phases[0].datacenters[0].rack_by_rack);
+    // across racks, with nothing shared inside: strategy `all` or not, no rack is finished before the next
+    let mut topology = samples::six_hosts_topology();
+    topology.hosts[1].rack = "rack1b".into();
+    let made = compile(&one_rack, &topology, &Params::new(), &Options::default()).unwrap();
+    assert!(!made.phases[0].datacenters[0].rack_by_rack);
+    assert_eq!(lint::check_against(&made, &topology), Vec::<String>::new());
+}
+
+#[test]
+fn a_group_that_cannot_go_out_as_one_is_refused() {
+    let with = |groups: Groups| Playbook { groups, ..rolling_reboot() };
+    let no = |playbook: &Playbook, options: &Options| refusal(playbook, options);
+    let none = Options::default();
+    let said = no(&with(listed(&[&["10.77.0.11", "10.77.0.12"]])), &none);
+    assert!(said.contains("10.77.0.11 and 10.77.0.12 both hold 2 ranges of orders"), "{said}");
+    let accepted =
+        Playbook { accept_outage: Some("one power strip".into()), ..with(listed(&[&["10.77.0.11", "10.77.0.12"]])) };
+    assert!(plan(&accepted, &none).is_ok());
+    let twice = no(&with(listed(&[&["10.77.0.11", "10.77.0.14"], &["10.77.0.14", "10.77.0.15"]])), &none);
+    assert!(twice.contains("10.77.0.14 is in two groups"), "{twice}");
+    assert!(no(&with(listed(&[&["10.77.0.11"]])), &none).contains("a group of one host"));
+    assert!(no(&with(listed(&[&["10.77.0.11", "10.77.0.99"]])), &none).contains("`10.77.0.99`, which is no node"));
+    let pair = with(listed(&[&["10.77.0.11", "10.77.0.14"]]));
+    let half = Options { only: vec![Pick::Host("10.77.0.14".into())], ..Options::default() };
+    let said = no(&pair, &half);
+    assert!(said.contains("a reboot of 10.77.0.14 takes 10.77.0.11 with it"), "{said}");
+    // a restart takes the node alone
+    let mut restart = pair.clone();
+    restart.steps[2] = step(StepKind::Restart, None);
+    assert!(plan(&restart, &half).is_ok());
+    let unknown = Playbook { groups: pair.groups.clone(), ..runs("bash /opt/what") };
+    let gate = Options { gate: Some(step(StepKind::WaitUp, None)), ..Options::default() };
+    let said = no(&unknown, &gate);
+    assert!(said.contains("it is not known whether this takes down the node or its machine"), "{said}");
+}
+
+#[test]
+fn what_hosts_are_asked_makes_groups_and_silence_does_not() {
+    let playbook = Playbook { groups: Groups::MachineId, ..rolling_reboot() };
+    let said = refusal(&playbook, &Options::default());
+    assert!(said.contains("nobody asked them"), "{said}");
+    let topology = samples::six_hosts_topology();
+    // two in each rack
+    let mut answers: Answers =
+        topology.hosts.iter().enumerate().map(|(node, host)| (host.address, format!("{:032}", node / 2))).collect();
+    let made = plan(&playbook, &Options { groups: Some(answers.clone()), ..Options::default() }).unwrap();
+    assert_eq!(
+        made.groups.iter().map(|group| group.nodes.clone()).collect::<Vec<_>>(),
+        [[0, 1].into(), [2, 3].into(), [4, 5].into()]
+    );
+    assert!(made.groups[0].by_machine_id && made.groups[0].name == "machine 00000000");
+    answers.remove(&topology.hosts[3].address);
+    let said = refusal(&playbook, &Options { groups: Some(answers), ..Options::default() });
+    assert!(said.contains("was not said by 10.77.0.15"), "{said}");
 }

@@ -32,6 +32,33 @@ fn pairs() {
 }
 
 #[test]
+fn groups() {
+    let group = |nodes: &[usize]| crate::plan::model::Group {
+        name: "g".into(),
+        nodes: nodes.iter().copied().collect(),
+        by_machine_id: false,
+    };
+    let grouped = |plan: &mut Plan| plan.groups = vec![group(&[0, 1])];
+    let mut sound = samples::six_hosts();
+    grouped(&mut sound);
+    assert_eq!(check_against(&sound, &samples::six_hosts_topology()), Vec::<String>::new());
+    broken("no group of two nodes or more", |plan| plan.groups = vec![group(&[0])]);
+    broken("no group of two nodes or more", |plan| plan.groups = vec![group(&[0, 9])]);
+    broken("is in another group too", |plan| plan.groups = vec![group(&[0, 1]), group(&[1, 0])]);
+    broken("nodes of g share ranges", |plan| plan.groups = vec![group(&[0, 2])]);
+    broken("g lies across racks", |plan| plan.groups = vec![group(&[0, 2])]);
+    broken("that are not worked on", |plan| {
+        grouped(plan);
+        plan.hosts.remove(1);
+    });
+    broken("nobody knows what it takes down", |plan| {
+        grouped(plan);
+        plan.steps[2].kind = crate::playbook::model::StepKind::Run;
+        plan.steps[2].takes_down = TakesDown::Unknown;
+    });
+}
+
+#[test]
 fn an_unknown_ring_needs_everybody_to_conflict() {
     let mut topology = samples::six_hosts_topology();
     topology.keyspaces.get_mut("orders").unwrap().ring = None;

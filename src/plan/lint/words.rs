@@ -48,7 +48,16 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         }
     }
     for gate in &plan.gates {
-        command("gate", &gate.run, found);
+        match gate.measure {
+            None => command("gate", &gate.run, found),
+            Some(_) if !gate.run.is_empty() || gate.max.is_none() => {
+                found.push(format!("gate {:?} measures without a bound, or runs a command too", gate.name));
+            }
+            Some(_) => {}
+        }
+        if [gate.max, gate.min].iter().flatten().any(|bound| !bound.is_finite()) {
+            found.push(format!("gate {:?} has a bound that is no number", gate.name));
+        }
         if gate.stable == 0 || gate.poll_ms == 0 || gate.timeout_ms == 0 {
             found.push(format!("gate {:?} would be open without being asked", gate.name));
         }

@@ -3,7 +3,8 @@
 
 use super::Reading;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::model::{Check, Demand, KnownDown, Order, Waiver};
+use crate::playbook::model::{Check, Demand, Groups, KnownDown, ListedGroup, Order, Waiver};
+use crate::playbook::template::Scope;
 use crate::playbook::written;
 use std::collections::BTreeSet;
 
@@ -68,6 +69,33 @@ impl Reading<'_> {
         }
         names.retain(|name| name != SEEDS_LAST);
         Order { first: names, seeds_last }
+    }
+
+    pub(super) fn groups(&mut self, written: Option<written::Groups>) -> Groups {
+        let listed = match written {
+            None => return Groups::None,
+            Some(written::Groups::Word(_)) => return Groups::MachineId,
+            Some(written::Groups::Command(asked)) => {
+                return Groups::Command(self.command("groups.command", Scope::Step, &asked.command.0));
+            }
+            Some(written::Groups::Listed(listed)) => listed,
+        };
+        let mut groups = Vec::new();
+        for (number, group) in listed.into_iter().enumerate() {
+            let place = format!("groups[{number}]");
+            let (name, hosts) = match group {
+                written::ListedGroup::Hosts(hosts) => (None, self.names(&place, hosts)),
+                written::ListedGroup::Named(named) => {
+                    (Some(named.name.0), self.names(&format!("{place}.hosts"), named.hosts))
+                }
+            };
+            if hosts.len() == 1 {
+                let error = Diagnostic::error("a group of one host");
+                self.find(&place, error.help("name the hosts that go out with it, or leave the group out"));
+            }
+            groups.push(ListedGroup { name, hosts });
+        }
+        Groups::Listed(groups)
     }
 
     pub(super) fn known_down(&mut self, written: written::KnownDown) -> KnownDown {

@@ -2,7 +2,7 @@
 
 use super::Reading;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::model::{First, Gate, Goal, Retries, Step, TakesDown, Then, Word};
+use crate::playbook::model::{First, Goal, Retries, Step, TakesDown, Then, Word};
 use crate::playbook::template::{Scope, render_pattern};
 use crate::playbook::{defaults, guess, written};
 
@@ -74,28 +74,6 @@ impl Reading<'_> {
                 None
             }
         }
-    }
-
-    pub(super) fn gates(&mut self, written: Vec<written::Gate>) -> Vec<Gate> {
-        let mut gates: Vec<Gate> = Vec::new();
-        for (number, gate) in written.into_iter().enumerate() {
-            let path = format!("gates[{number}]");
-            if gates.iter().any(|before| before.name == gate.name.0) {
-                let error = Diagnostic::error(format!("two gates are called `{}`", gate.name.0));
-                self.find(&format!("{path}.name"), error.help("give each its own name"));
-            }
-            let time = |reading: &mut Self, key: &str, text: Option<written::Duration>, default| {
-                text.map_or(default, |text| reading.positive(&format!("{path}.{key}"), &text))
-            };
-            gates.push(Gate {
-                name: gate.name.0,
-                run: self.command(&format!("{path}.run"), Scope::Gate, &gate.run.0),
-                poll: time(self, "poll", gate.poll, defaults::GATE_POLL),
-                stable: gate.stable.unwrap_or(defaults::GATE_STABLE),
-                timeout: time(self, "timeout", gate.timeout, defaults::GATE_TIMEOUT),
-            });
-        }
-        gates
     }
 
     pub(super) fn first(&mut self, hosts: Option<u32>, then: Option<Then>) -> Option<First> {

@@ -1,6 +1,6 @@
 //! A plan for a pull request: every text of others is escaped, so that it shows itself and nothing else.
 
-use super::facts;
+use super::{facts, units};
 use crate::plan::model::PlanFile;
 use crate::report::plain::{code, command, markdown};
 
@@ -42,6 +42,7 @@ fn head(file: &PlanFile, text: &mut Vec<String>) {
     item("protected: ", Some(facts::protected(plan)));
     item("not protected: ", facts::left_out(file));
     item("asked of ", facts::asked(file));
+    item("", units::groups(plan));
     item("with ", facts::params(plan));
     item("an outage is accepted: ", plan.accept_outage.clone());
     facts::accepted(plan).into_iter().for_each(|line| item("", Some(line)));

@@ -8,7 +8,7 @@ use crate::sandbox::fault::Fate;
 use crate::sandbox::life::Stage;
 use anyhow::Result;
 
-pub const COMMANDS: [&str; 21] = [
+pub const COMMANDS: [&str; 22] = [
     "info",
     "netstats",
     "version",
@@ -19,6 +19,7 @@ pub const COMMANDS: [&str; 21] = [
     "getmaxhintwindow",
     "listpendinghints",
     "compactionstats",
+    "proxyhistograms",
     "tpstats",
     "flush",
     "cleanup",
@@ -88,6 +89,7 @@ pub fn answer(question: &Question, command: &str) -> Result<Answer> {
         "listpendinghints" if world.has(question.machine, &Fate::HoldsHints) => Answer::text(HINTS),
         "listpendinghints" => Answer::text("This node does not have any pending hints\n"),
         "compactionstats" => Answer::text(compactions(question)),
+        "proxyhistograms" => Answer::text(latencies(question)),
         "tpstats" if world.has(question.machine, &Fate::Repairing) => Answer::text(STAGES.replacen(
             "GossipStage",
             "ValidationExecutor        1      2       9         0       0               \nGossipStage",
@@ -141,6 +143,35 @@ fn seeds(question: &Question) -> Answer {
         true => "Seed node list does not contain any remote node IPs\n".to_owned(),
         false => format!("Current list of seed node IPs, excluding the current node's IP: {}\n", seeds.join(" ")),
     })
+}
+
+/// The 99th percentile is what a fault says; all else is a quarter of it.
+fn latencies(question: &Question) -> String {
+    let wrong = question.world.wrong(question.machine);
+    let slow = wrong.into_iter().find_map(|fate| if let Fate::Latency(millis) = fate { Some(*millis) } else { None });
+    let read = slow.unwrap_or(4) as f64 * 1000.0;
+    let row = |name: &str, read: f64| {
+        let numbers = [read, read / 10.0, 0.0, 0.0, 0.0, 0.0].map(|number| format!("{number:>19.2}"));
+        format!("{name:<10}{}\n", numbers.concat())
+    };
+    let heads = [
+        "Read Latency",
+        "Write Latency",
+        "Range Latency",
+        "CAS Read Latency",
+        "CAS Write Latency",
+        "View Write Latency",
+    ];
+    let heads: String = heads.iter().map(|head| format!("{head:>19}")).collect();
+    let units = format!("{:>19}", "(micros)").repeat(6);
+    let mut text = format!("proxy histograms\nPercentile{heads}\n{:10}{units}\n", "");
+    for name in ["50%", "75%", "95%", "98%"] {
+        text += &row(name, read / 4.0);
+    }
+    for name in ["99%", "Min", "Max"] {
+        text += &row(name, if name == "Min" { read / 8.0 } else { read });
+    }
+    text + "\n"
 }
 
 fn compactions(question: &Question) -> String {

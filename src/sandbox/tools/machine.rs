@@ -16,6 +16,7 @@ pub fn run(call: &Invocation) -> Result<u8> {
         "cat" => cat(&world, &machine, &call.args)?,
         "df" => df(&world, &machine, &call.args),
         "hostname" => hostname(&machine, &call.args),
+        "nproc" => Some("2\n".to_owned()),
         _ => Some(uptime(&world, &machine, &call.args)?),
     };
     let Some(answer) = answer else { return call.real() };
@@ -27,7 +28,8 @@ pub fn run(call: &Invocation) -> Result<u8> {
 /// The boot id a machine has now: another one after each boot.
 pub fn boot_id(world: &World, machine: &Machine) -> Result<String> {
     let boot = world.history(machine)?.boot(world.now) as u64;
-    Ok(draw::uuid(world.cluster.seed, &machine.name, boot))
+    let first = world.cluster.on_machine_of(machine).next().unwrap_or(machine);
+    Ok(draw::uuid(world.cluster.seed, &first.name, boot))
 }
 
 /// Milliseconds since the machine booted.
@@ -45,6 +47,11 @@ fn cat(world: &World, machine: &Machine, files: &[String]) -> Result<Option<Stri
             "/proc/sys/kernel/random/boot_id" => text += &(boot_id(world, machine)? + "\n"),
             "/proc/net/tcp" => text += &sockets(world, machine)?,
             "/etc/machine-id" => text += &format!("{}\n", machine.machine_id),
+            "/proc/loadavg" => {
+                let load =
+                    world.wrong(machine).find_map(|fate| if let Fate::Load(load) = fate { Some(*load) } else { None });
+                text += &format!("{:.2} 0.20 0.10 1/200 4711\n", load.unwrap_or(30) as f64 / 100.0);
+            }
             "/etc/hostname" => text += &format!("{}\n", machine.name),
             "/proc/uptime" => {
                 let seconds = age(world, machine)? as f64 / 1000.0;

@@ -1,4 +1,4 @@
-//! One number each of `compactionstats`, `tpstats`, `listpendinghints`, and of `df -P`.
+//! One number each of `compactionstats`, `tpstats`, `listpendinghints`, `proxyhistograms`, of `df -P` and of the load.
 
 use super::parse_error::{ParseError, end, whole_lines};
 
@@ -6,6 +6,8 @@ const COMPACTIONS: &str = "compactionstats";
 const POOLS: &str = "tpstats";
 const HINTS: &str = "listpendinghints";
 const DISK: &str = "df -P";
+const LATENCIES: &str = "proxyhistograms";
+const LOAD: &str = "cat /proc/loadavg && nproc";
 const NO_HINTS: &str = "This node does not have any pending hints";
 
 /// Compactions that wait: `pending tasks: 3` (up to 4.1), `pending tasks      3` in a table (5.0).
@@ -61,6 +63,52 @@ pub fn parse_disk_free(text: &str) -> Result<u64, ParseError> {
     Ok(100 - used)
 }
 
+/// 99th percentiles of late, as this node sees them as a coordinator, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latencies {
+    pub read: f64,
+    pub write: f64,
+}
+
+/// The row `99%` of a table in microseconds whose first two columns are reads and writes. A node that coordinated
+/// nothing of late prints 0.00.
+pub fn parse_latencies(text: &str) -> Result<Latencies, ParseError> {
+    let lines = whole_lines(LATENCIES, text)?;
+    let header = lines.iter().find(|line| line.text.starts_with("Percentile"));
+    let header = header.ok_or_else(|| end(LATENCIES, &lines).error("`Percentile` is missing"))?;
+    let columns: Vec<&str> = header.text.split_whitespace().skip(1).collect();
+    if columns.get(..4) != Some(&["Read", "Latency", "Write", "Latency"]) {
+        return Err(header.error("expected the columns `Read Latency` and `Write Latency`"));
+    }
+    let units = lines.iter().find(|line| line.number == header.number + 1);
+    if units.is_none_or(|line| line.text.split_whitespace().take(2).any(|unit| unit != "(micros)")) {
+        return Err(units.unwrap_or(header).error("expected microseconds"));
+    }
+    let row = lines.iter().find(|line| line.text.starts_with("99%"));
+    let row = row.ok_or_else(|| end(LATENCIES, &lines).error("`99%` is missing"))?;
+    let mut numbers = row.text.split_whitespace().skip(1).map(|word| {
+        let number: Option<f64> = word.parse().ok();
+        // a histogram that overflowed knows no percentile
+        let known = number.filter(|number| number.is_finite() && *number >= 0.0);
+        known.map(|micros| micros / 1000.0).ok_or_else(|| row.error(format!("`{word}` is no number of microseconds")))
+    });
+    let mut next = || numbers.next().unwrap_or_else(|| Err(row.error("a latency is missing")));
+    Ok(Latencies { read: next()?, write: next()? })
+}
+
+/// The load average of one minute for each CPU, from `/proc/loadavg` and, a line below, the number of CPUs.
+pub fn parse_load(text: &str) -> Result<f64, ParseError> {
+    let lines = whole_lines(LOAD, text)?;
+    let load = lines[0].text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    let load = load.filter(|load| load.is_finite() && *load >= 0.0).ok_or_else(|| lines[0].error("expected a load"))?;
+    let second = lines.get(1).ok_or_else(|| end(LOAD, &lines).error("the number of CPUs is missing"))?;
+    let cpus: u32 = second.text.trim().parse().map_err(|_| second.error("expected a number of CPUs"))?;
+    if cpus == 0 {
+        return Err(second.error("expected a number of CPUs"));
+    }
+    Ok(load / f64::from(cpus))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +128,29 @@ mod tests {
             assert_eq!(parse_pending_hints(&of("listpendinghints")), Ok(0), "{release}");
         }
         assert_eq!(parse_pending_hints(&captured("5.0.5/hints-after-return/h1/listpendinghints.out")), Ok(1));
+    }
+
+    #[test]
+    fn latencies_are_read_in_milliseconds_and_a_load_for_each_cpu() {
+        let idle = captured("5.0.5/all-up/h1/proxyhistograms.out");
+        assert_eq!(parse_latencies(&idle), Ok(Latencies { read: 0.0, write: 0.0 }));
+        let busy = idle.replace(
+            "99%                      0.00               0.00",
+            "99%                  61214.00            8409.01",
+        );
+        assert_eq!(parse_latencies(&busy), Ok(Latencies { read: 61.214, write: 8.40901 }));
+        for (from, to) in [
+            ("99%  ", "97%  "),
+            ("(micros)", "(millis)"),
+            ("Read Latency", "Latency of reads"),
+            ("99%                      0.00", "99%                       NaN"),
+        ] {
+            assert!(parse_latencies(&idle.replacen(from, to, 1)).is_err(), "{to}");
+        }
+        assert_eq!(parse_load("1.50 1.23 0.80 5/424 1123\n2\n"), Ok(0.75));
+        for text in ["1.50 1.23\n", "1.50\n0\n", "x\n2\n", "-1 2\n2\n", "NaN 2\n2\n"] {
+            assert!(parse_load(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -21,7 +21,10 @@ pub use describecluster::parse_describecluster;
 pub use describering::parse_describering;
 pub use gossipinfo::parse_gossipinfo;
 pub use info::{parse_info, parse_netstats};
-pub use measures::{parse_disk_free, parse_pending_compactions, parse_pending_hints, parse_repair_tasks};
+pub use measures::{
+    Latencies, parse_disk_free, parse_latencies, parse_load, parse_pending_compactions, parse_pending_hints,
+    parse_repair_tasks,
+};
 pub use parse_error::{ParseError, shown};
 pub use replication::parse_replication;
 pub use ring::parse_ring;

@@ -67,6 +67,12 @@ summary() { tr '\t\n' ' ,' <"${of:-$dir}/load.sum" | sed 's/,$//; s/,/, /g'; }
 # All nodetool calls that the hosts have ever seen.
 calls() { local h sum=0; for h in $(hosts); do sum=$((sum + $(cat "$LIVE/hosts/$h/upper/var/tmp/nodetool.calls" 2>/dev/null | wc -l))); done; echo "$sum"; }
 
+# Which process serves on each host now: h1=PID…, unlike any before it.
+server_pids() {
+  local h
+  for h in $(hosts); do echo "$h=$("$LAB_BIN/exec" ssh "$h" 'echo $(systemctl show --property=MainPID --value cassandra).$(systemctl show --property=ExecMainStartTimestampMonotonic --value cassandra)' </dev/null)"; done | xargs
+}
+
 # What holds for every reboot of all six hosts, however it was asked for.
 check_rebooted_once() {
   local boots
