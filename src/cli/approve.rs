@@ -32,6 +32,15 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if earlier.row.alive() || !behind_the_canary(&earlier) || host.is_some() {
+        let all = approval::pending(plan, &earlier.job);
+        if let (Some(word), Some(other)) = (&options.host, all.first().filter(|_| earlier.row.alive())) {
+            let what = other
+                .host
+                .map_or("the run itself".into(), |host| plan.nodes[plan.hosts[host].node].address.to_string());
+            let message = format!("`{word}` waits for no approval now; {what} does: {}", other.question);
+            let help = format!("`rollbook approve {short}` approves of all that waits");
+            return Err(Failure::new(Exit::Usage, message).help(help).into());
+        }
         let message = format!("nothing of run `{short}` waits for an approval now");
         return Err(Failure::new(Exit::Usage, message)
             .help(format!("`rollbook runs show {short}` tells where it stands"))

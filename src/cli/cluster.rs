@@ -115,7 +115,7 @@ impl Cluster {
         let made = made.context("cannot make a sandbox")?;
         context.say(format_args!(
             "sandbox: {hosts} simulated nodes; ssh, nodetool, systemctl and reboot are processes of this machine, \
-             polled every {} s",
+             polled every {} s; every other command of a playbook really runs here, as you",
             SANDBOX_POLL.as_secs()
         ));
         Ok(Cluster::inside(&made, simulated))

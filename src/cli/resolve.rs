@@ -6,6 +6,7 @@ use super::exit::{Exit, Failure};
 use crate::job::apply::apply;
 use crate::job::event::{Event, HostEvent, Resolution, What};
 use crate::job::model::Standing;
+use crate::playbook::model::StepKind;
 use clap::{Args, ValueEnum};
 
 #[derive(Args, Debug)]
@@ -47,6 +48,15 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     if !asked && !matches!(earlier.job.hosts[host].standing, Standing::Failed { .. } | Standing::Lost { .. }) {
         let message = format!("`{}` neither failed nor is in doubt: there is nothing to settle", options.host);
         let help = format!("`rollbook why {} {}` tells where it stands", earlier.short(), options.host);
+        return Err(Failure::new(Exit::Usage, message).help(help).into());
+    }
+    if let Standing::Failed { step, .. } = earlier.job.hosts[host].standing
+        && earlier.file.plan.steps.get(step).is_some_and(|step| step.kind == StepKind::Approve)
+        && matches!(options.how, How::Done)
+    {
+        let message = format!("`{}` waits for an approval, which nobody gives by settling it", options.host);
+        let help =
+            format!("`rollbook resolve {} {} --as retry`, then resume, asks again", earlier.short(), options.host);
         return Err(Failure::new(Exit::Usage, message).help(help).into());
     }
     let event = Event { at: now(), what: What::Host { host, event: HostEvent::Resolved { how, by: who() } } };

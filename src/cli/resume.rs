@@ -87,8 +87,9 @@ fn few_enough_failures(earlier: &Earlier, settle: &[(TargetIx, Resolution)]) -> 
     );
     Err(Failure::new(Exit::Refused, message)
         .help(format!(
-            "`rollbook resume {run} --retry-failed` goes on from the failed step, `rollbook resume {run} --skip {first}` \
-             leaves it alone, `rollbook resolve {run} {first} --as done|failed|retry` says what happened"
+            "`rollbook resume {run} --retry-failed` goes on from the failed step, `rollbook resume {run} --skip {}` \
+             leaves alone, `rollbook resolve {run} {first} --as done|failed|retry` says what happened",
+            names.join(" --skip ")
         ))
         .into())
 }

@@ -324,9 +324,13 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
         (_, None) if failed.is_none() => vec![format!("rollbook resume {run}")],
         (_, None) => {
             let host = failed.unwrap_or_default();
+            let open = job.hosts.iter().enumerate().filter(|(_, host)| {
+                host.counts_as_failure() || matches!(host.standing, Standing::Skipped { .. }) && !host.settled
+            });
+            let all: Vec<String> = open.map(|(host, _)| address(plan, host)).collect();
             vec![
                 format!("rollbook resume {run} --retry-failed   (from the step that failed)"),
-                format!("rollbook resume {run} --skip {host}   (leave it alone, go on with the others)"),
+                format!("rollbook resume {run} --skip {}   (leave alone, go on with the others)", all.join(" --skip ")),
                 format!("rollbook resolve {run} {host} --as done   (you did the step by hand; then resume)"),
             ]
         }

@@ -48,7 +48,10 @@ fn explain(text: &str) -> (String, String) {
         "sec" | "secs" | "second" | "seconds" => "s",
         "min" | "mins" | "minute" | "minutes" => "m",
         "hour" | "hours" | "hr" | "hrs" => "h",
-        "d" | "day" | "days" => return (format!("`{number}` counts in days"), "write hours: `24h`".to_owned()),
+        "d" | "day" | "days" => {
+            let hours = number[..digits].parse::<u64>().ok().and_then(|days| days.checked_mul(24)).unwrap_or(24);
+            return (format!("`{number}` counts in days"), format!("write hours: `{hours}h`"));
+        }
         _ => {
             return (
                 format!("`{number}` is not a time"),

@@ -219,7 +219,11 @@ impl Store {
         let mut runs = self.runs()?;
         let wanted = word.to_ascii_lowercase();
         if wanted != "last" {
-            runs.retain(|run| run.id.starts_with(&wanted) || (wanted.len() >= 4 && run.id.ends_with(&wanted)));
+            let means = |id: &str| {
+                id.starts_with(&wanted)
+                    || (wanted.len() >= 4 && (id.ends_with(&wanted) || short(id).starts_with(&wanted)))
+            };
+            runs.retain(|run| means(&run.id));
             if runs.len() > 1 {
                 let runs = runs.iter().map(|run| run.id.clone()).collect();
                 return Err(StoreError::Ambiguous { word: word.to_owned(), runs });

@@ -166,10 +166,7 @@ pub fn goes_out_whole(playbook: &Playbook, plan: &Plan) -> Vec<Diagnostic> {
                 let left = list(left);
                 let message =
                     format!("a reboot of {some} takes {left} with it ({}), which is not worked on", group.name);
-                error(
-                    message,
-                    format!("work on all of them, or on none: `--only {}` as well", left.replace(", ", ",")),
-                );
+                error(message, format!("work on all of them, or on none: leave out {some} too, or add {left}"));
             }
         }
     }

@@ -163,6 +163,7 @@ fn forms(wanted: &[(&str, &Value)]) -> String {
     let names = [
         ("string", "text"),
         ("integer", "a whole number"),
+        ("number", "a number"),
         ("boolean", "`true` or `false`"),
         ("array", "a list"),
         ("object", "a map"),
