@@ -124,6 +124,9 @@ impl At<'_> {
             return self.started(desk, attempt);
         }
         let unit = group::together(desk.frame, desk.job, self.host, self.work.step);
+        if let Some(why) = group::hopeless(desk.frame, desk.job, self.host, self.work.step, &unit) {
+            return desk.host(self.host, HostEvent::Skipped { because: why });
+        }
         if unit.first() == Some(&self.host) {
             self.take_out(desk, &unit);
         }

@@ -21,25 +21,37 @@ pub(super) enum Barrier {
 }
 
 pub(super) fn barrier(frame: &Frame, job: &Job, host: TargetIx, step: usize) -> Barrier {
-    let machine = takes_the_machine(frame, step);
-    for other in frame.siblings(job, host) {
-        let state = &job.hosts[other];
+    frame.siblings(job, host).find_map(|other| against(frame, job, host, other, step)).unwrap_or(Barrier::Go)
+}
+
+/// What one other of its group has against it.
+fn against(frame: &Frame, job: &Job, host: TargetIx, other: TargetIx, step: usize) -> Option<Barrier> {
+    let state = &job.hosts[other];
+    let refuse = |why: &str| {
         let address = frame.address(frame.plan.hosts[other].node);
-        match &state.standing {
-            Standing::Working(work) if work.step < step => return Barrier::Wait(other),
-            Standing::Working(_) => {}
-            _ if !machine || apart(job, host, other) => {}
-            // the operator gave it up, and it counts as out
-            _ if state.settled && state.unproved => {}
-            Standing::Failed { .. } | Standing::Lost { .. } | Standing::Skipped { .. } => {
-                return Barrier::Refuse(format!(
-                    "{address} of its group did not get so far, and may be on its machine"
-                ));
-            }
-            _ => return Barrier::Refuse(format!("{address} of its group serves, and may be on its machine")),
-        }
+        Some(Barrier::Refuse(format!("{address} of its group {why}, and may be on its machine")))
+    };
+    match &state.standing {
+        Standing::Working(work) if work.step < step => Some(Barrier::Wait(other)),
+        Standing::Working(_) => None,
+        _ if !takes_the_machine(frame, step) || apart(job, host, other) => None,
+        // the operator gave it up, and it counts as out
+        _ if state.settled && state.unproved => None,
+        Standing::Failed { .. } | Standing::Lost { .. } | Standing::Skipped { .. } => refuse("did not get so far"),
+        Standing::Waiting | Standing::Settling { .. } | Standing::Done => refuse("serves"),
     }
-    Barrier::Go
+}
+
+/// Why the chain cannot be gone to its end with this group: said before the host is taken out, not when it is stopped.
+/// `unit`: those that go with it.
+pub(super) fn hopeless(frame: &Frame, job: &Job, host: TargetIx, from: usize, unit: &[TargetIx]) -> Option<String> {
+    let mut reboots = (from..frame.phase(job).to).filter(|step| takes_the_machine(frame, *step));
+    let mut others = frame.siblings(job, host).filter(|other| !unit.contains(other));
+    let step = reboots.next()?;
+    others.find_map(|other| match against(frame, job, host, other, step) {
+        Some(Barrier::Refuse(why)) => Some(why),
+        _ => None,
+    })
 }
 
 /// Who gives the command of this step in place of this host, because they are on one machine.
@@ -153,6 +165,19 @@ mod tests {
         // on a machine of its own; given up by the operator, and out
         assert_eq!(judged(at(REBOOT, "a"), HostState { standing: failed.clone(), ..at(0, "b") }, REBOOT), Barrier::Go);
         assert_eq!(judged(at(REBOOT, "a"), HostState { settled: true, ..host(&failed) }, REBOOT), Barrier::Go);
+    }
+
+    #[test]
+    fn what_cannot_end_is_not_begun() {
+        let plan = plan();
+        let frame = Frame::new(&plan, Rules::default());
+        let mut job = Job::new(&plan);
+        let fresh = HostState { disrupted: false, baseline: None, ..at(0, "a") };
+        (job.hosts[0], job.hosts[1]) = (fresh.clone(), fresh);
+        assert_eq!(hopeless(&frame, &job, 0, 0, &[0]), None);
+        job.hosts[1] = HostState { standing: Standing::Done, ..HostState::default() };
+        assert!(hopeless(&frame, &job, 0, 0, &[0]).is_some(), "the reboot would take a node that serves");
+        assert_eq!(hopeless(&frame, &job, 0, 3, &[0]), None, "no reboot is to come");
     }
 
     #[test]

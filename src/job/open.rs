@@ -88,6 +88,9 @@ pub(super) fn hosts(desk: &mut Desk) {
         if unit.first() != Some(&target) {
             continue;
         }
+        if let Some(why) = group::hopeless(desk.frame, job, target, desk.frame.phase(job).from, &unit) {
+            return unit.iter().for_each(|host| desk.host(*host, HostEvent::Skipped { because: why.clone() }));
+        }
         if let Some(hold) = round.hold(target) {
             let foreign = round.held_by_the_unproved(&hold);
             if foreign {

@@ -66,10 +66,10 @@ fn groups_by_a_command_and_by_a_list_are_shown_in_every_form_of_the_plan() {
     let saved = desk.path("plan.json").display().to_string();
     expect(desk.on_cluster(&["plan", &listed, "--out", &saved]), 0, &[]);
     expect(desk.rollbook(&["why", &saved, "10.10.0.11"]), 0, &["it goes out with strip 9: 10.10.0.12"]);
-    let of_a_run = file(&desk, "groups: { command: 'echo {{ run.id }}' }");
-    expect(desk.on_cluster(&["plan", &of_a_run]), 75, &["`run.id` and `run.reason` are known only in a run"]);
     // the other five machines are in no group
     expect(desk.on_cluster(&["run", &listed, "--yes"]), 5, &["10.10.0.13 and 10.10.0.14 are nodes on one machine"]);
+    let of_a_run = file(&desk, "groups: { command: 'echo {{ run.id }}' }");
+    expect(desk.on_cluster(&["plan", &of_a_run]), 75, &["`run.id` and `run.reason` are known only in a run"]);
     let dumb = file(&desk, "groups: { command: 'true' }");
     expect(
         desk.on_cluster(&["plan", &dumb]),
