@@ -148,6 +148,12 @@ fn done_in(context: &Context, word: &str, topology: &Topology) -> anyhow::Result
     let store = context.store()?;
     let row = store.resolve(word).map_err(unusable)?;
     let (file, events) = store.load(&row.id).map_err(unusable)?;
+    if file.plan.phases.len() > 1 {
+        let message = format!("run `{}` has phases: what of it is done is not told by its hosts alone", row.id);
+        return Err(Failure::new(Exit::Usage, message)
+            .help(format!("`rollbook resume {}` goes on with it", row.id))
+            .into());
+    }
     let mut job = Job::new(&file.plan);
     for event in &events {
         apply(&file.plan, &mut job, event).context("the journal of that run cannot be read")?;

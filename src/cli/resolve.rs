@@ -45,7 +45,12 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     earlier.must_be_idle()?;
-    if !asked && !matches!(earlier.job.hosts[host].standing, Standing::Failed { .. } | Standing::Lost { .. }) {
+    let blocked =
+        matches!(earlier.job.hosts[host].standing, Standing::Skipped { .. }) && matches!(options.how, How::Retry);
+    if !asked
+        && !blocked
+        && !matches!(earlier.job.hosts[host].standing, Standing::Failed { .. } | Standing::Lost { .. })
+    {
         let message = format!("`{}` neither failed nor is in doubt: there is nothing to settle", options.host);
         let help = format!("`rollbook why {} {}` tells where it stands", earlier.short(), options.host);
         return Err(Failure::new(Exit::Usage, message).help(help).into());

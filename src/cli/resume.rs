@@ -36,7 +36,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
                 context.say(format_args!("run `{}` has nothing left to do", earlier.short()));
                 return Ok(Exit::Done);
             }
-            Outcome::Refused | Outcome::Stale => {
+            Outcome::Stale => {
                 let message = format!("run `{}` cannot be resumed: its plan did not fit the cluster", earlier.short());
                 return Err(Failure::new(Exit::Stale, message).help("plan anew: `rollbook plan PLAYBOOK …`").into());
             }
@@ -58,7 +58,12 @@ fn settled(earlier: &Earlier, options: &Options) -> anyhow::Result<Vec<(TargetIx
     }
     if options.retry_failed {
         let hosts = earlier.job.hosts.iter().enumerate();
-        let failed = hosts.filter(|(_, host)| matches!(host.standing, Standing::Failed { .. }));
+        let again = |host: &HostState| match host.standing {
+            Standing::Failed { .. } => true,
+            Standing::Skipped { .. } => !host.settled && !host.unproved,
+            _ => false,
+        };
+        let failed = hosts.filter(|(_, host)| again(host));
         let failed = failed.map(|(host, _)| (host, Resolution::Retry));
         let skipped: Vec<TargetIx> = settle.iter().map(|(host, _)| *host).collect();
         settle.extend(failed.filter(|(host, _)| !skipped.contains(host)));

@@ -90,7 +90,7 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::Succeeded => "every host is done",
         Outcome::Failed => "a host failed or was skipped",
         Outcome::Stopped => "stopped, hosts are left to do",
-        Outcome::Refused => "nothing was started",
+        Outcome::Refused => "the start checks do not hold: no further host is begun",
         Outcome::Stale => "the plan is stale",
         Outcome::InDoubt => "a host is in doubt",
         Outcome::Killed => "ended by a second signal",

@@ -258,8 +258,14 @@ fn trouble(plan: &Plan, host: TargetIx, state: &HostState, about: &About) -> Str
         text += &format!("   {line}\n");
     }
     text += &undos(plan, host, state);
+    let at = match &state.standing {
+        Standing::Failed { step, .. } | Standing::Lost { step, .. } => Some(*step),
+        Standing::Working(work) => Some(work.step),
+        _ => None,
+    };
+    let drained = at.and_then(|step| plan.steps.get(step)).is_some_and(|step| step.kind == StepKind::Drain);
     if state.disrupted && (state.unproved || state.in_work()) {
-        text += &format!("   it may be out of service; this brings it back: {}\n", way_back(plan, host));
+        text += &format!("   it may be out of service; this brings it back: {}\n", way_back(plan, host, drained));
     }
     text
 }
@@ -283,14 +289,16 @@ fn undos(plan: &Plan, host: TargetIx, state: &HostState) -> String {
     state.undos.iter().map(line).collect()
 }
 
-fn way_back(plan: &Plan, host: TargetIx) -> String {
-    let starts = |kind: StepKind| matches!(kind, StepKind::Start | StepKind::Restart | StepKind::Reboot);
+/// `drained`: it was left drained, and not stopped.
+fn way_back(plan: &Plan, host: TargetIx, drained: bool) -> String {
     let node = &plan.nodes[plan.hosts[host].node];
-    match plan.steps.iter().position(|step| starts(step.kind) && step.kind != StepKind::Reboot) {
+    let own = |wanted: StepKind| plan.steps.iter().position(|step| step.kind == wanted);
+    // a drained process still runs: only a restart brings it back
+    match own(StepKind::Restart).or(own(StepKind::Start).filter(|_| !drained)) {
         Some(step) if !plan.hosts[host].words[step].command.is_empty() => {
             plan.hosts[host].words[step].command.join(" ")
         }
-        _ => format!("{} sudo systemctl start {}", node.ssh.join(" "), plan.service),
+        _ => format!("{} sudo systemctl restart {}", node.ssh.join(" "), plan.service),
     }
 }
 
@@ -313,7 +321,8 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
     let failed = first(|standing| matches!(standing, Standing::Failed { .. } | Standing::Skipped { .. }));
     let commands = match (outcome, doubt) {
         (Outcome::Succeeded, _) => vec![format!("rollbook runs show {run}")],
-        (Outcome::Refused | Outcome::Stale, _) => vec!["rollbook plan … (the cluster as it is now)".to_owned()],
+        (Outcome::Stale, _) => vec!["rollbook plan … (the cluster as it is now)".to_owned()],
+        (Outcome::Refused, _) => vec![format!("rollbook resume {run}   (when the cluster is well)")],
         (Outcome::Stopped, _) => vec![format!("rollbook resume {run}")],
         (Outcome::NotApproved, _) => vec![format!("rollbook approve {run} && rollbook resume {run}")],
         (_, Some(host)) => {

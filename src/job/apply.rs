@@ -207,6 +207,10 @@ fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> 
             (host.standing, host.ended_at) = (Standing::Waiting, None);
             return Ok(());
         }
+        Standing::Skipped { .. } if how == Resolution::Skip => {
+            host.settled = true;
+            return Ok(());
+        }
         // from before its first disruptive step it may simply wait for its turn again
         Standing::Skipped { .. } if how == Resolution::Retry && !host.unproved => {
             *host = HostState::default();

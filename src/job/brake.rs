@@ -95,10 +95,11 @@ fn verdict(frame: &Frame, terms: &Gate, view: &View, asked: &[Asked], since: Ms)
 }
 
 /// Why no host may open: the first gate that is not open.
-pub fn why(plan: &Plan, view: &View, now: Ms) -> Option<String> {
+/// Answers from before `since`, the beginning of the session or phase, say nothing.
+pub fn why(plan: &Plan, view: &View, since: Ms, now: Ms) -> Option<String> {
     (0..plan.gates.len()).find_map(|gate| {
         let (terms, state) = (&plan.gates[gate], view.brakes.get(&gate));
-        let state = state.filter(|state| state.judged > 0 && now <= state.judged + 2 * terms.poll_ms + ANSWER_MS);
+        let state = state.filter(|state| state.judged > since && now <= state.judged + 2 * terms.poll_ms + ANSWER_MS);
         let Some(state) = state else { return Some(format!("gate `{}`: it has not been answered yet", terms.name)) };
         state.bad_since?;
         let said = if state.said.is_empty() { String::new() } else { format!(": {}", state.said) };
@@ -129,5 +130,5 @@ pub(super) fn holds(desk: &mut Desk, frame: &Frame) -> bool {
         }
         desk.decision.wake(end);
     }
-    why(frame.plan, desk.view, desk.now).is_some()
+    why(frame.plan, desk.view, desk.job.began_at, desk.now).is_some()
 }

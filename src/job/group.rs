@@ -60,7 +60,8 @@ pub(super) fn leader(frame: &Frame, job: &Job, host: TargetIx, step: usize) -> O
         return None;
     }
     let mine = job.hosts[host].baseline.as_ref();
-    let mut before = frame.siblings(job, host).filter(|other| *other < host);
+    // (one that the operator passed over does nothing more: the next of them gives the command)
+    let mut before = frame.siblings(job, host).filter(|other| *other < host && !job.hosts[*other].settled);
     before.find(|other| one_machine(mine, job.hosts[*other].baseline.as_ref()))
 }
 

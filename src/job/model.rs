@@ -278,7 +278,8 @@ impl Job {
 
     /// Hosts of this phase that were opened and not found done already, in this session or before.
     pub fn begun(&self, plan: &Plan) -> u32 {
-        let begun = |host: &&HostState| host.opened_at.is_some() && host.already.is_none();
+        // (one that the operator passed over is no canary any more)
+        let begun = |host: &&HostState| host.opened_at.is_some() && host.already.is_none() && !host.settled;
         self.here(plan).filter(begun).count() as u32
     }
 

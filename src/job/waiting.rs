@@ -77,7 +77,7 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
         let since = job.progress_at;
         return Waiting { host: Some(host), step: None, what, asked, since, deadline: None, person: false };
     }
-    let held = brake::why(frame.plan, view, now).map(|why| format!("this to change: {why}"));
+    let held = brake::why(frame.plan, view, job.began_at, now).map(|why| format!("this to change: {why}"));
     let what = match Round::new(frame, job).hold(host) {
         _ if held.is_some() => held.unwrap_or_default(),
         Some(hold) => hold.awaited(frame, job, node),

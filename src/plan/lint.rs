@@ -7,7 +7,7 @@ mod chain;
 mod pairs;
 mod words;
 
-use super::model::{Group, NodeIx, Phase, Plan, Shared, VERSION};
+use super::model::{Group, NodeIx, Phase, Plan, Shared, Step, VERSION};
 use crate::playbook::model::{Strategy, TakesDown};
 use crate::topology::model::Topology;
 use std::collections::BTreeSet;
@@ -105,6 +105,10 @@ fn phases(plan: &Plan, found: &mut Vec<String>) {
     if worked != (0..plan.hosts.len()).collect() {
         found.push("a phase names a host that is none, or no phase works on a host".into());
         return;
+    }
+    let names: BTreeSet<&Option<String>> = plan.phases.iter().map(|phase| &phase.name).collect();
+    if names.len() < plan.phases.len() || plan.phases.iter().any(|phase| phase.hosts.is_empty()) {
+        found.push("two phases of one name, or one without hosts".into());
     }
     for phase in &plan.phases {
         hosts(plan, phase, found);
@@ -212,9 +216,29 @@ fn whole(plan: &Plan, phase: &Phase, group: &Group, found: &mut Vec<String>) {
     }
 }
 
+/// No time in a plan is longer, so that none is beyond what can be added to another.
+const LONGEST_MS: u64 = 366 * 24 * 3_600_000;
+
+fn longest(plan: &Plan) -> u64 {
+    let phases = plan.phases.iter().map(|phase| phase.grace_ms);
+    let gates = plan.gates.iter().flat_map(|gate| [gate.poll_ms, gate.timeout_ms]);
+    let retries = |step: &Step| step.retries.map_or(0, |retries| retries.delay_ms);
+    let steps =
+        plan.steps.iter().flat_map(|step| [step.timeout_ms, step.poll_ms, step.pause_ms.unwrap_or(0), retries(step)]);
+    let setup = plan.setup.iter().map(|setup| setup.timeout_ms);
+    let all = phases.chain(gates).chain(steps).chain(setup);
+    all.chain([plan.poll_ms, plan.blocked_timeout_ms]).max().unwrap_or(0)
+}
+
 fn limits(plan: &Plan, found: &mut Vec<String>) {
     if plan.phases.iter().any(|phase| phase.max_hosts == Some(0)) || plan.stop_after == Some(0) {
         found.push("a limit of no hosts at all".into());
+    }
+    if longest(plan) > LONGEST_MS {
+        found.push("a time of more than a year".into());
+    }
+    if plan.phases.iter().any(|phase| phase.first.is_some_and(|first| first.hosts == 0)) {
+        found.push("a canary of no host".into());
     }
     if plan.poll_ms == 0 {
         found.push("polls without a pause".into());

@@ -188,7 +188,7 @@ fn the_first_ctrl_c_ends_gently_and_the_second_at_once_and_hosts_are_named() {
     std::thread::sleep(Duration::from_millis(300));
     tell(&resume, rustix::process::Signal::INT);
     let said: crate::sandbox::Said = resume.wait_with_output().unwrap().into();
-    expect(said, 130, &["10.10.0.12", "systemctl start cassandra"]);
+    expect(said, 130, &["10.10.0.12", "systemctl restart cassandra"]);
 }
 
 #[test]

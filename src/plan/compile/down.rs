@@ -19,7 +19,7 @@ pub struct Away {
 /// they are the replicas that are left.
 ///
 /// # Errors
-/// A name that is no node, and a selection of which nothing is left.
+/// A name that is no node. Of the selection nothing may be left.
 pub fn leave_out(
     playbook: &Playbook,
     topology: &Topology,
@@ -59,10 +59,12 @@ pub fn leave_out(
             warnings.push(Warning { message, help: Some("plan again when it is back".into()) });
         }
     }
-    if chosen.is_empty() {
-        let mut error = Diagnostic::error("every host is known to be down, or shares ranges with one that is");
-        error.span = playbook.span("known-down");
-        return Err(vec![error.help("bring the nodes back first")]);
-    }
     Ok(Away { chosen, known_down, warnings })
+}
+
+/// What to say when of no phase a host is left.
+pub fn nobody_left(playbook: &Playbook) -> Diagnostic {
+    let mut error = Diagnostic::error("every host is known to be down, or shares ranges with one that is");
+    error.span = playbook.span("known-down");
+    error.help("bring the nodes back first")
 }

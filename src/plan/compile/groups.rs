@@ -3,7 +3,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::plan::model::{Group, NodeIx, Plan, Shared};
 use crate::plan::select;
-use crate::playbook::model::{Groups, Playbook, TakesDown};
+use crate::playbook::model::{DatacenterOrder, Groups, Playbook, TakesDown};
 use crate::topology::model::{HostIx, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -144,6 +144,18 @@ pub fn goes_out_whole(playbook: &Playbook, plan: &Plan) -> Vec<Diagnostic> {
     for phase in &plan.phases {
         let worked: BTreeSet<NodeIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
         let touched: Vec<&Group> = plan.groups.iter().filter(|group| !group.nodes.is_disjoint(&worked)).collect();
+        for group in touched.iter().filter(|_| phase.datacenter_order == DatacenterOrder::Serial) {
+            let here = group.nodes.intersection(&worked).map(|node| plan.nodes[*node].datacenter.as_str());
+            let datacenters: BTreeSet<&str> = here.collect();
+            if datacenters.len() > 1 {
+                let all = datacenters.into_iter().collect::<Vec<_>>().join(" and ");
+                let message = format!(
+                    "the hosts of {} go out together, and lie in {all}, which are worked on one after the other",
+                    group.name
+                );
+                error(message, "let them be worked on side by side: `concurrency: { datacenters: parallel }`".into());
+            }
+        }
         let steps = (phase.from..phase.to).filter(|_| !touched.is_empty());
         for number in steps.clone().filter(|step| plan.steps[*step].takes_down == TakesDown::Unknown) {
             let message = format!(

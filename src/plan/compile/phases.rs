@@ -73,9 +73,19 @@ pub fn work(playbook: &Playbook, chosen: Vec<BTreeSet<HostIx>>, around: &Around)
             continue;
         }
         match part(name, book, around, chosen, &mut worked) {
-            Ok(part) => parts.push(part),
+            Ok(Some(part)) => parts.push(part),
+            Ok(None) => {
+                let name = name.unwrap_or_default();
+                let message = format!(
+                    "phase `{name}` is left out: its hosts are known to be down, or share ranges with one that is"
+                );
+                worked.warnings.push(Warning { message, help: None });
+            }
             Err(found) => errors.extend(found),
         }
+    }
+    if parts.is_empty() && errors.is_empty() {
+        errors.push(down::nobody_left(playbook));
     }
     // said once, whichever phase found it
     let mut seen = BTreeSet::new();
@@ -96,12 +106,15 @@ fn part(
     around: &Around,
     chosen: BTreeSet<HostIx>,
     worked: &mut Worked,
-) -> Result<Part, Vec<Diagnostic>> {
+) -> Result<Option<Part>, Vec<Diagnostic>> {
     let topology = around.topology;
     let away = down::leave_out(book, topology, around.protection, around.groups, chosen)?;
     worked.known_down.extend(away.known_down);
     let new = away.warnings.into_iter().filter(|warning| !worked.warnings.contains(warning)).collect::<Vec<_>>();
     worked.warnings.extend(new);
+    if away.chosen.is_empty() {
+        return Ok(None);
+    }
     let names = order::datacenters(topology, &away.chosen, &book.targets.datacenters);
     let order = order::hosts(topology, &away.chosen, &names, &order::wanted(book, topology)?);
     let chain = steps::chain(book, topology, &order, around.cluster, around.params, around.options)?;
@@ -127,7 +140,7 @@ fn part(
         demands_each_host: book.checks.demands_each_host.clone(),
         left_out: chain.left_out.clone(),
     };
-    Ok(Part { phase, order, chain })
+    Ok(Some(Part { phase, order, chain }))
 }
 
 /// Steps one phase behind the other; hosts as the phases name them first.
