@@ -59,7 +59,7 @@ pub fn waiting(frame: &Frame, job: &Job, view: &View, now: Ms, most: usize) -> V
     if !all.is_empty() {
         return all;
     }
-    all.extend((0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host)));
+    all.extend((0..job.hosts.len()).filter_map(|host| in_work(frame, job, view, host, now)));
     all.extend((0..job.hosts.len()).filter_map(|host| undoing(frame, job, host)));
     if job.stopping.is_none() && job.ended.is_none() {
         let waits = job.waiting(frame.plan);
@@ -119,7 +119,7 @@ fn undoing(frame: &Frame, job: &Job, host: TargetIx) -> Option<Waiting> {
     Some(Waiting { host: Some(host), step: Some(step), what, asked: vec![], since, deadline, person: false })
 }
 
-fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Waiting> {
+fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Option<Waiting> {
     let state = &job.hosts[host];
     if let Standing::Settling { since } = state.standing {
         let deadline = Some(since + frame.phase(job).grace_ms);
@@ -148,7 +148,15 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx) -> Option<Wait
                 let other = frame.address(frame.plan.hosts[other].node);
                 format!("{other}, of its group, before `{}`", step.name)
             }
-            _ => format!("the gate before `{}`", step.name),
+            _ => {
+                // others may have changed the cluster since its turn began
+                let before = format!("the gate before `{}`", step.name);
+                let judged = step.disruptive() && !state.disrupted;
+                match judged.then(|| takeout::judge(frame, job, view, frame.plan.hosts[host].node, now)) {
+                    Some(Takeout::Blocked { why, .. }) => format!("{before}: {why}"),
+                    _ => before,
+                }
+            }
         },
     };
     if let Stage::Asked { because, .. } = &work.stage {
