@@ -389,3 +389,6 @@ impl<'a> Candidate<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
