@@ -34,13 +34,25 @@ fn a_rolling_reboot_of_a_sandbox_ends_with_every_host_done() {
     let json = expect(desk.rollbook(&["runs", "--format", "json"]), 0, &[]);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json.out).unwrap()[0]["reason"], "a test");
     expect(desk.rollbook(&["runs", "show", "last"]), 0, &["6 done", "because: a test"]);
-    let asked = expect(desk.rollbook(&["runs", "show", "last", "--questions"]), 0, &["nodetool status", "before the run began"]);
+    let asked = expect(
+        desk.rollbook(&["runs", "show", "last", "--questions"]),
+        0,
+        &["nodetool status", "before the run began"],
+    );
     let count = |words: &str| {
-        let line = asked.out.lines().find(|line| line.trim_start().starts_with(words)).unwrap_or_default();
-        line.trim_start()[words.len()..].split_whitespace().next().and_then(|count| count.parse::<u32>().ok())
+        let rest = asked.out.lines().find_map(|line| line.trim_start().strip_prefix(words))?;
+        rest.split_whitespace().next().and_then(|count| count.parse::<u32>().ok())
     };
-    assert!(count("nodetool gossipinfo") >= Some(9), "three observers, before and in each of three waves at least: {}", asked.out);
-    assert_eq!(count("cat /etc/machine-id && sudo -n true && systemctl is-enabled cassandra"), Some(6), "one session a host");
+    assert!(
+        count("nodetool gossipinfo") >= Some(9),
+        "three observers, before and in each of three waves at least: {}",
+        asked.out
+    );
+    assert_eq!(
+        count("cat /etc/machine-id && sudo -n true && systemctl is-enabled cassandra"),
+        Some(6),
+        "one session a host"
+    );
     assert_eq!(count("sudo -n true"), None, "asked alone only where something stands in the way");
     let events = expect(desk.rollbook(&["runs", "show", "last", "--events"]), 0, &[]);
     assert!(events.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
