@@ -324,7 +324,7 @@ async fn a_host_that_fails_stops_new_starts_and_is_named_with_the_way_back() {
     let about = About { run: &run, ..About::default() };
     let shown = summary(&ground.file.plan, &job, &ground.events(&run), &about);
     let address = ground.file.plan.nodes[ground.file.plan.hosts[0].node].address;
-    assert!(shown.contains(&format!("this brings it back: ssh {address} sudo systemctl start cassandra")), "{shown}");
+    assert!(shown.contains(&format!("this brings it back: ssh {address} sudo systemctl restart cassandra")), "{shown}");
     assert!(shown.contains("--retry-failed"), "{shown}");
 }
 
