@@ -6,7 +6,7 @@ use super::model::{Job, Standing};
 use super::rules::{Frame, OBSERVERS};
 use super::view::Answer;
 use crate::plan::model::NodeIx;
-use crate::playbook::model::Strategy;
+use crate::playbook::model::{Check, Strategy, Waivable};
 use crate::topology::nodetool::{GossipView, StatusRow, StatusView};
 use std::collections::BTreeSet;
 
@@ -134,6 +134,24 @@ fn chosen(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms, rank:
 fn serves(view: &View, node: NodeIx) -> bool {
     let info = view.heard(node, Question::Info).map(|heard| &heard.answer);
     matches!(info, Some(Answer::Info(info)) if info.native_transport && info.gossip)
+}
+
+/// One schema among the live nodes, unless that is waived, and one release where it is asked for round each host.
+pub(super) fn agree(
+    frame: &Frame,
+    job: &Job,
+    by: NodeIx,
+    gossip: &GossipView,
+    live: &BTreeSet<NodeIx>,
+) -> Result<(), String> {
+    let waived = frame.plan.waives(Waivable::SchemaAgreement);
+    if let Some(why) = schema_disagreement(frame, gossip, live).filter(|_| !waived) {
+        return Err(format!("schema-agreement, asked of {}: {why}", frame.address(by)));
+    }
+    if frame.phase(job).checks_each_host.contains(&Check::SameRelease) {
+        same_release(frame, by, gossip, live)?;
+    }
+    Ok(())
 }
 
 /// A node whose decommission failed serves (lab: `UN` and answering).

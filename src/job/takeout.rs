@@ -2,8 +2,7 @@
 
 use super::event::{Baseline, Ms, Question};
 use super::evidence::{
-    Evidence, gossip, names, observers_to_stay, same_release, schema_disagreement, serving_mode, shows_up, status,
-    unexpected_unreachable,
+    Evidence, agree, gossip, names, observers_to_stay, serving_mode, shows_up, status, unexpected_unreachable,
 };
 use super::heard::{Heard, Need, View};
 use super::measure;
@@ -303,13 +302,7 @@ impl<'a> Candidate<'a> {
         }
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
             let live = live_at(view);
-            let waived = self.frame.plan.waives(Waivable::SchemaAgreement);
-            if let Some(why) = schema_disagreement(self.frame, gossip, &live).filter(|_| !waived) {
-                return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
-            }
-            if self.frame.phase(self.job).checks_each_host.contains(&Check::SameRelease) {
-                same_release(self.frame, *by, gossip, &live)?;
-            }
+            agree(self.frame, self.job, *by, gossip, &live)?;
         }
         Ok(())
     }

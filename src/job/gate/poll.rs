@@ -3,8 +3,7 @@
 use super::UNCHANGED_MS;
 use crate::job::event::{Baseline, Ms, Question};
 use crate::job::evidence::{
-    Evidence, gossip, names, observers, same_release, schema_disagreement, serving_mode, shows_up, status,
-    unexpected_unreachable,
+    Evidence, agree, gossip, names, observers, serving_mode, shows_up, status, unexpected_unreachable,
 };
 use crate::job::heard::{Heard, View};
 use crate::job::model::{Expect, Job};
@@ -307,13 +306,7 @@ impl<'a> Poll<'a> {
             let nodes = 0..self.frame.plan.nodes.len();
             let live = nodes.filter(|node| *node == self.node || !out.contains(node));
             let live = live.filter(|node| shows_up(self.frame, view, *node)).collect();
-            let waived = self.frame.plan.waives(Waivable::SchemaAgreement);
-            if let Some(why) = schema_disagreement(self.frame, gossip, &live).filter(|_| !waived) {
-                return Err(format!("schema-agreement, asked of {}: {why}", self.frame.address(*by)));
-            }
-            if self.frame.phase(self.job).checks_each_host.contains(&Check::SameRelease) {
-                same_release(self.frame, *by, gossip, &live)?;
-            }
+            agree(self.frame, self.job, *by, gossip, &live)?;
         }
         Ok(())
     }
