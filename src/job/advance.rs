@@ -32,6 +32,7 @@ pub(super) fn host(desk: &mut Desk, host: TargetIx) {
             let settle = desk.frame.phase(job).grace_ms > 0 && !desk.frame.calm;
             desk.host(host, if settle { HostEvent::Settling } else { HostEvent::Done });
         }
+        Standing::Working(_) if undo::awaits(desk, host) => {}
         Standing::Working(work) => At { host, work }.go_on(desk),
         Standing::Done | Standing::Failed { .. } | Standing::Lost { .. } | Standing::Skipped { .. } => {
             undo::go_on(desk, host);

@@ -16,12 +16,7 @@ pub(super) fn go_on(desk: &mut Desk, host: TargetIx) -> bool {
     if desk.frame.calm || !state.owes_an_undo() {
         return false;
     }
-    let running = state.undos.iter().find_map(|(step, undo)| match undo.state {
-        UndoState::Running { since } => Some((*step, undo.times, since)),
-        _ => None,
-    });
-    if let Some((step, attempt, since)) = running {
-        desk.deadline(Task::HostUndo { host, step, attempt }, since + desk.frame.plan.steps[step].timeout_ms);
+    if awaits(desk, host) {
         return true;
     }
     if let Some((step, undo)) = state.undos.iter().rev().find(|(_, undo)| undo.state == UndoState::Owed) {
@@ -29,6 +24,17 @@ pub(super) fn go_on(desk: &mut Desk, host: TargetIx) -> bool {
         desk.step(host, step, StepEvent::UndoStarted { attempt });
         desk.act(Action::Spawn(Task::HostUndo { host, step, attempt }));
     }
+    true
+}
+
+/// One runs: nothing else is done to the host before its end is known, not even when a person has it taken up again.
+pub(super) fn awaits(desk: &mut Desk, host: TargetIx) -> bool {
+    let running = desk.job.hosts[host].undos.iter().find_map(|(step, undo)| match undo.state {
+        UndoState::Running { since } => Some((*step, undo.times, since)),
+        _ => None,
+    });
+    let Some((step, attempt, since)) = running else { return false };
+    desk.deadline(Task::HostUndo { host, step, attempt }, since + desk.frame.plan.steps[step].timeout_ms);
     true
 }
 
@@ -62,6 +68,10 @@ pub(super) fn apply(state: &HostState, step: usize, event: &StepEvent, to: usize
         }
         (was, _) => return Err(format!("the undo is {was:?}")),
     }
+    if matches!(undo.state, UndoState::Done | UndoState::Failed { .. }) && !through {
+        // it was taken up again while this ran: only now is it known what is to be done again
+        redo(&mut next, Resolution::Retry, at);
+    }
     Ok(next)
 }
 
@@ -77,8 +87,10 @@ pub(super) fn redo(host: &mut HostState, how: Resolution, at: Ms) {
         (None, _) => (work.clone(), None),
     };
     for (step, undo) in &mut host.undos {
-        // what a person vouches for, and what could not be taken back, is to be taken back again
-        if Some(*step) == done || matches!(undo.state, UndoState::Failed { .. }) {
+        // what a person vouches for, and what could not be taken back, is to be taken back again (what is just being taken
+        // back is seen to when that has ended)
+        let running = matches!(undo.state, UndoState::Running { .. });
+        if (Some(*step) == done && !running) || matches!(undo.state, UndoState::Failed { .. }) {
             undo.state = UndoState::Owed;
         }
     }

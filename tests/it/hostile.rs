@@ -1,10 +1,10 @@
 //! The promise, in a hostile world: random clusters, and a saboteur for each rule that a test must catch.
 //!
 //! `ROLLBOOK_SEEDS` says how many clusters (the test command runs thousands, in a release build); a failure names
-//! its seed, and `cargo run --example hostile -- SEED` shows that run event by event.
+//! its seed, and with it the run's last events. `ROLLBOOK_SEED=N` runs the world N alone.
 
 use rollbook::job::rules::Rules;
-use rollbook::job::simulate::{Scene, run, scene};
+use rollbook::job::simulate::{Report, Scene, run, scene};
 use rollbook::plan::compile::{Options, compile};
 use rollbook::playbook::model::{Groups, ListedGroup};
 use serde_json::json;
@@ -13,13 +13,19 @@ fn seeds() -> u64 {
     std::env::var("ROLLBOOK_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
 }
 
+/// The worlds of one test, of `usually` so many.
+fn worlds(usually: u64) -> std::ops::Range<u64> {
+    let only = std::env::var("ROLLBOOK_SEED").ok().and_then(|text| text.parse::<u64>().ok());
+    only.map_or(0..usually, |seed| seed..seed + 1)
+}
+
 #[test]
 fn no_promise_breaks_in_any_world() {
     let (mut done, mut hosts, mut second_phases) = (0, 0, 0);
-    for seed in 0..seeds() {
+    for seed in worlds(seeds()) {
         let scene = scene(seed, None);
         let report = run(&scene, Rules::default());
-        assert_eq!(report.violations, [], "seed {seed}");
+        assert_eq!(report.violations, [], "seed {seed}{}", last_events(&report));
         done += report.done;
         hosts += scene.plan.hosts.len();
         second_phases += u64::from(report.phases > 1);
@@ -46,7 +52,7 @@ fn no_promise_breaks_with_the_procedures_people_have() {
                 .iter()
                 .map(|(name, param)| (name.clone(), param.default.clone().unwrap_or_else(|| given(name))));
             let params = without.collect();
-            for seed in 0..(seeds() / 10).max(20) {
+            for seed in worlds((seeds() / 10).max(20)) {
                 let mut scene = scene(seed, None);
                 // a cluster of one needs an outage accepted, and these playbooks accept none
                 let mut playbook = playbook.clone();
@@ -54,13 +60,20 @@ fn no_promise_breaks_with_the_procedures_people_have() {
                 let Ok(plan) = compile(&playbook, &scene.topology, &params, &Options::default()) else { continue };
                 scene.plan = plan;
                 let report = run(&scene, Rules::default());
-                assert_eq!(report.violations, [], "{} seed {seed}", path.display());
+                assert_eq!(report.violations, [], "{} seed {seed}{}", path.display(), last_events(&report));
                 done += report.done;
                 hosts += scene.plan.hosts.len();
             }
         }
     }
     assert!(done * 3 > hosts && hosts > 500, "only {done} of {hosts} hosts were done");
+}
+
+/// What led to a violation, one event a line.
+fn last_events(report: &Report) -> String {
+    let last = report.events.iter().rev().take(60).rev();
+    let since = report.events.first().map_or(0, |event| event.at);
+    last.map(|event| format!("\n  {:>9} {:?}", event.at - since, event.what)).collect()
 }
 
 /// As a playbook would list them.

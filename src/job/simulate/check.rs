@@ -104,6 +104,13 @@ impl<'a> Checks<'a> {
         !(taken.proved && of.pending == 0 && of.serving && !of.drained && seen)
     }
 
+    /// Proved back and really back: what becomes of it from now on, nobody took out. Asked before a node dies by itself.
+    pub fn settle(&mut self, world: &World, node: NodeIx, now: Ms) {
+        if !self.out(world, node, now) {
+            self.taken.remove(&node);
+        }
+    }
+
     pub fn spawned(&mut self, world: &World, job: &Job, task: Task, disruptive: bool, now: Ms) {
         let Task::Step { host, step, .. } = task else { return };
         let undone = self.undone.entry(host).or_default();
@@ -130,10 +137,8 @@ impl<'a> Checks<'a> {
             return;
         }
         let node = self.scene.plan.hosts[host].node;
-        // proved back, then died by itself: nobody took it out
-        let settled: Vec<NodeIx> =
-            self.taken.keys().copied().filter(|other| *other != node && !self.out(world, *other, now)).collect();
-        self.taken.retain(|other, _| !settled.contains(other));
+        let others: Vec<NodeIx> = self.taken.keys().copied().filter(|other| *other != node).collect();
+        others.into_iter().for_each(|other| self.settle(world, other, now));
         // whoever is on its machine goes with it, now or at the reboot
         let machine: Vec<NodeIx> = self.scene.on_machine_of(node).collect();
         for on in &machine {

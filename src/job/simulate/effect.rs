@@ -57,6 +57,9 @@ impl Drive<'_> {
         let now = self.now;
         let unseen = self.dice.chance(self.scene.hazards.command_lies);
         let friend = self.dice.between(0, self.world.nodes.len() as u64 - 1) as usize;
+        if matches!(change, Change::Leave { pending: false, .. }) {
+            self.checks.settle(&self.world, ix, now);
+        }
         let node = &mut self.world.nodes[ix];
         match change {
             Change::Drain if node.serving => {
