@@ -18,7 +18,7 @@ use crate::ask::{Asker, Heard, Ledger, NodeWords};
 use crate::diagnostic::Diagnostic;
 use crate::topology::assembly::{self, Refused, Said};
 use crate::topology::model::Topology;
-use crate::topology::nodetool::{StatusView, parse_getseeds, parse_status};
+use crate::topology::nodetool::{StatusView, parse_getseeds, parse_hint_window, parse_status};
 use crate::topology::snapshot::{self, SnapshotError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -109,11 +109,13 @@ pub async fn discover_noting(
     assembly::agree(&said.iter().map(|(_, said)| said.clone()).collect::<Vec<_>>())?;
     not_smaller(&status, &said[0].1)?;
     let asked: Vec<usize> = said.iter().map(|(node, _)| *node).collect();
-    let (rings, seeds) = tokio::join!(asker.rings(&asked, &said[0].1), seeds_of(&asker, &said));
+    let (rings, seeds, hint_window_ms) =
+        tokio::join!(asker.rings(&asked, &said[0].1), seeds_of(&asker, &said), hint_window(&asker, &asked));
     let (owners, described) = rings.map_err(DiscoverError::Unreadable)?;
     let asked = said.iter().map(|(node, _)| order[*node]).collect();
     let said: Vec<Said> = said.into_iter().map(|(_, said)| said).collect();
-    let topology = assembly::assemble(&said, &owners, &described, seeds, asked)?;
+    let mut topology = assembly::assemble(&said, &owners, &described, seeds, asked)?;
+    topology.hint_window_ms = hint_window_ms;
     topology.validate().map_err(DiscoverError::Unreadable)?;
     notes.extend(shown_down(&said));
     let schema_ids = said.iter().flat_map(|said| said.cluster.schema.keys().cloned()).collect();
@@ -226,6 +228,16 @@ async fn seeds_of(asker: &Asker, said: &[(usize, Said)]) -> Vec<IpAddr> {
         (Ok(a), Ok(b)) => a.union(&b).copied().collect(),
         _ => Vec::new(),
     }
+}
+
+/// Nodes may differ: the shortest counts. Of the last that were asked, for the first are asked for their seeds.
+async fn hint_window(asker: &Asker, asked: &[usize]) -> Option<u64> {
+    let mut shortest = None;
+    for node in asked.iter().rev().take(2) {
+        let window = asker.parsed(*node, &["getmaxhintwindow"], parse_hint_window).await.ok()?;
+        shortest = Some(shortest.map_or(window, |known: u64| known.min(window)));
+    }
+    shortest
 }
 
 fn shown_down(said: &[Said]) -> Vec<String> {

@@ -28,7 +28,8 @@ struct Told {
     warnings: Vec<String>,
 }
 
-/// Cassandra's default `max_hint_window`: who is away for longer misses writes that nobody kept for it.
+/// Cassandra's default `max_hint_window`, where no node said its own: who is away for longer misses writes that nobody
+/// kept for it.
 const HINT_WINDOW_MS: Ms = 3 * 3_600_000;
 
 /// What is known of a run beside its journal.
@@ -81,13 +82,15 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
 /// Hosts that were away for longer than hints are kept, over every attempt of this run.
 fn long_away(plan: &Plan, told: &[Told], last: Ms) -> String {
     let out = |told: &Told| told.out + told.out_since.map_or(0, |since| last.saturating_sub(since));
-    let long = told.iter().enumerate().filter(|(_, told)| out(told) > HINT_WINDOW_MS);
+    let window = plan.hint_window_ms.unwrap_or(HINT_WINDOW_MS);
+    let whose = if plan.hint_window_ms.is_some() { "this cluster's" } else { "Cassandra's default" };
+    let long = told.iter().enumerate().filter(|(_, told)| out(told) > window);
     let line = |(host, told): (TargetIx, &Told)| {
         format!(
-            "{} was out of service for {}, longer than {} (Cassandra's default max_hint_window): repair it\n",
+            "{} was out of service for {}, longer than {} ({whose} max_hint_window): repair it\n",
             address(plan, host),
             duration(out(told)),
-            duration(HINT_WINDOW_MS)
+            duration(window)
         )
     };
     long.map(line).collect()
@@ -393,7 +396,7 @@ mod tests {
 
     #[test]
     fn time_out_of_service_is_added_up_over_attempts_against_the_hint_window() {
-        let plan = six_hosts();
+        let mut plan = six_hosts();
         let gate = plan.steps.iter().position(|step| step.kind == StepKind::WaitUp).unwrap();
         let hour = 3_600_000;
         let step = |at: Ms, host, step, event| Event { at, what: What::Step { host, step, event } };
@@ -413,5 +416,11 @@ mod tests {
         // nobody has seen it back
         let said = long_away(&plan, &told(&plan, &events), 9 * hour);
         assert_eq!(said.lines().count(), 2, "{said}");
+        // where nodes said for how long they keep hints, that counts
+        plan.hint_window_ms = Some(8 * hour);
+        assert_eq!(long_away(&plan, &told(&plan, &events), 9 * hour), "");
+        plan.hint_window_ms = Some(hour / 2);
+        let said = long_away(&plan, &told(&plan, &events), 5 * hour);
+        assert!(said.contains("longer than 30m 00s (this cluster's max_hint_window)"), "{said}");
     }
 }

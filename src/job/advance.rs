@@ -280,7 +280,7 @@ impl At<'_> {
             return self.fails(desk, why, desk.frame.plan.steps[self.work.step].on_timeout);
         }
         desk.decision.wake(deadline);
-        desk.poll_gate(self.host, terms, &state);
+        desk.poll_gate(self.host, terms);
     }
 
     /// The command ended with a status; what makes the step succeed?

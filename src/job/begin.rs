@@ -8,6 +8,7 @@ use super::evidence::{
 use super::heard::Heard;
 use super::measure;
 use super::model::Job;
+use super::open;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::{NodeIx, Phase};
@@ -41,7 +42,10 @@ pub(super) fn check(desk: &mut Desk) {
             }
             return desk.run(RunEvent::Checked);
         }
-        Ok(false) => "not every node answered".to_string(),
+        Ok(false) => {
+            open::ahead_of_the_first(desk);
+            "not every node answered".to_string()
+        }
         Err(why) => {
             start.observers.iter().for_each(|node| evidence.again(*node, Question::Status));
             why

@@ -186,14 +186,14 @@ impl Desk<'_> {
                 self.host(target, HostEvent::Back);
                 continue;
             }
-            self.poll_gate(target, terms, &state);
+            self.poll_gate(target, terms);
         }
     }
 
-    pub fn poll_gate(&mut self, target: TargetIx, terms: gate::Terms, state: &super::heard::Gate) {
-        let due = gate::due(state, terms);
-        if self.now < due {
-            self.decision.wake(due);
+    pub fn poll_gate(&mut self, target: TargetIx, terms: gate::Terms) {
+        let turn = gate::turn(self.frame, self.job, self.view, target, terms, self.now);
+        if self.now < turn {
+            self.decision.wake(turn);
             return self.ask(&gate::between(self.frame, self.job, self.view, target, terms, self.now));
         }
         if let gate::Verdict::Open(needs) = gate::judge(self.frame, self.job, self.view, target, terms, self.now) {

@@ -88,15 +88,12 @@ pub(super) fn observers_to_stay(frame: &Frame, job: &Job, view: &View, subject: 
     }
     chosen(frame, job, view, subject, now, |node| match may_go_together(frame, job, subject, node) {
         true => 2,
-        false => worked_on(frame, job, node),
+        false => u8::from(opened_at(frame, job, node).is_some()),
     })
 }
 
-/// Who was itself taken out in this run witnesses only where others do not suffice: they stay the same while the hosts
-/// of a wave come back one after the other, and a node that has just started is no good witness.
-fn worked_on(frame: &Frame, job: &Job, node: NodeIx) -> u8 {
-    let target = frame.target_of.get(&node);
-    u8::from(target.is_some_and(|target| job.hosts[*target].opened_at.is_some()))
+fn opened_at(frame: &Frame, job: &Job, node: NodeIx) -> Option<Ms> {
+    frame.target_of.get(&node).and_then(|target| job.hosts[*target].opened_at)
 }
 
 fn may_go_together(frame: &Frame, job: &Job, subject: NodeIx, other: NodeIx) -> bool {
@@ -105,12 +102,25 @@ fn may_go_together(frame: &Frame, job: &Job, subject: NodeIx, other: NodeIx) -> 
     waits && same && !frame.exclude_each_other(job, subject, other)
 }
 
-/// The observers themselves, whatever a saboteur does to the gate.
+/// The observers themselves, whatever a saboteur does to the gate: the same while the hosts of a wave come back one
+/// after the other, and as far as possible those that will be asked before the next hosts are taken out, so that what
+/// they say of the last host of a wave opens the next.
 pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
-    chosen(frame, job, view, subject, now, |node| worked_on(frame, job, node))
+    let next = job.waiting(frame.plan).next().map(|target| frame.plan.hosts[target].node);
+    let in_work = job.hosts.iter().filter(|host| host.in_work());
+    let wave = in_work.filter_map(|host| host.opened_at).min().unwrap_or(Ms::MAX);
+    chosen(frame, job, view, subject, now, |node| match opened_at(frame, job, node) {
+        // who has just started is no good witness
+        Some(at) if at >= wave => 3,
+        Some(_) => 1,
+        None => match next {
+            Some(next) if node == next || may_go_together(frame, job, next, node) => 2,
+            _ => 0,
+        },
+    })
 }
 
-/// In the stated order, but by rank: 0 before 1 before 2.
+/// In the stated order, but by rank: 0 before 1 before 2 before 3.
 fn chosen(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms, rank: impl Fn(NodeIx) -> u8) -> Vec<NodeIx> {
     let out = frame.out(job);
     let usual = frame.observers.iter().copied().filter(|node| *node != subject && !view.silent(*node, now));
@@ -118,7 +128,7 @@ fn chosen(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms, rank:
     let stay = usual.clone().filter(|node| !out.contains(node));
     let of = |wanted: u8| stay.clone().filter(|node| rank(*node) == wanted).collect::<Vec<_>>();
     let mut chosen: Vec<NodeIx> = stay.clone().filter(|node| rank(*node) == 0).take(OBSERVERS).collect();
-    for wanted in [1, 2] {
+    for wanted in 1..=3 {
         if chosen.len() < OBSERVERS {
             chosen.extend(of(wanted));
         }

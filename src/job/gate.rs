@@ -3,7 +3,7 @@
 
 mod poll;
 
-use super::event::Ms;
+use super::event::{Ms, Question};
 use super::evidence::Evidence;
 use super::heard::{Gate, Need, View};
 use super::model::Job;
@@ -85,7 +85,9 @@ pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
             Verdict::Yes(verdict) => {
                 let gate = current(view, target, terms);
                 let row = if gate.held > 0 { gate.row } else { since(&gate, terms) };
-                set(view, target, Gate { held: gate.held + 1, row, verdict, ..fresh });
+                let asked =
+                    view.heard(frame.plan.hosts[target].node, Question::Status).map_or(now, |heard| heard.asked);
+                set(view, target, Gate { held: gate.held + 1, row, verdict, asked, ..fresh });
             }
         }
     }
@@ -108,8 +110,35 @@ pub(super) fn due(gate: &Gate, terms: Terms) -> Ms {
     match gate.evaluated {
         0 => terms.started,
         evaluated if gate.early => evaluated + terms.poll.min(LOOK_MS),
+        // good polls come in step, however long their answers take; but the nodes are left alone between two of them
+        evaluated if gate.held > 0 => (gate.asked + terms.poll).max(evaluated + terms.poll / 2),
         evaluated => evaluated + terms.poll,
     }
+}
+
+/// When its turn is: hosts that are back one after the other are polled in step, so that the answers of an observer
+/// serve all of them. Nobody's turn is put off for longer than half a poll, or comes sooner than its answers count.
+pub(super) fn turn(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Ms {
+    let state = current(view, target, terms);
+    let own = (since(&state, terms), due(&state, terms));
+    if state.held == 0 {
+        return own.1;
+    }
+    let row = |other: TargetIx| {
+        let of = self::terms(frame, job, other).filter(|of| other != target && of.poll == terms.poll)?;
+        let gate = current(view, other, of);
+        (gate.held > 0).then(|| (since(&gate, of), due(&gate, of)))
+    };
+    let out = (0..job.hosts.len()).filter(|other| job.hosts[*other].out());
+    in_step(own, &out.filter_map(row).collect::<Vec<_>>(), terms.poll / 2, now)
+}
+
+/// Each row of polls as (when answers count for the next, when it is due).
+fn in_step(own: (Ms, Ms), others: &[(Ms, Ms)], slack: Ms, now: Ms) -> Ms {
+    let to_join = others.iter().filter(|(_, due)| (now..=own.1).contains(due) && own.0 <= due + slack);
+    let first = to_join.map(|(_, due)| *due).min().unwrap_or(own.1);
+    let counts = others.iter().map(|(since, _)| *since).chain([own.0]).filter(|since| *since <= first + slack);
+    counts.max().unwrap_or(first).max(first)
 }
 
 /// Answers count for the next poll when asked at or after this: one that a neighbour's poll brought does, but the
@@ -160,5 +189,25 @@ fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, te
         last: gate.held + 1 >= terms.stable,
         since,
         row: if gate.held > 0 { gate.row } else { since },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_step;
+
+    #[test]
+    fn rows_of_polls_fall_into_step() {
+        // alone: when it is due
+        assert_eq!(in_step((2_500, 5_000), &[], 2_500, 3_000), 5_000);
+        // the other is due sooner, and answers count by then: both go together
+        assert_eq!(in_step((2_500, 5_000), &[(1_000, 3_500)], 2_500, 3_000), 3_500);
+        assert_eq!(in_step((1_000, 3_500), &[(2_500, 5_000)], 2_500, 3_000), 3_500);
+        // its answers do not count yet: the first waits for it, for half a poll at most
+        assert_eq!(in_step((1_000, 3_500), &[(4_000, 6_500)], 2_500, 3_000), 4_000);
+        assert_eq!(in_step((4_000, 6_500), &[(1_000, 3_500)], 2_500, 3_000), 4_000);
+        assert_eq!(in_step((1_000, 3_500), &[(6_100, 8_600)], 2_500, 3_000), 3_500);
+        // what was due before now is being asked already
+        assert_eq!(in_step((4_000, 6_500), &[(0, 2_500)], 2_500, 3_000), 6_500);
     }
 }

@@ -3,8 +3,8 @@
 use super::model::Job;
 use super::view::Answer;
 use crate::plan::conflict::Conflicts;
-use crate::plan::model::{NodeIx, Phase, Plan, Target, TargetIx};
-use crate::playbook::model::Strategy;
+use crate::plan::model::{NodeIx, Phase, Plan, Step, Target, TargetIx};
+use crate::playbook::model::{StepKind, Strategy, TakesDown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -92,6 +92,14 @@ impl<'a> Frame<'a> {
     /// The rules of the phase that goes on.
     pub fn phase(&self, job: &Job) -> &'a Phase {
         job.current(self.plan)
+    }
+
+    /// Is every outage of this phase a reboot, which another boot id proves?
+    pub fn reboots(&self, job: &Job) -> bool {
+        let gate = |step: &Step| step.kind == StepKind::WaitUp;
+        let reboots = |step: &Step| step.takes_down == TakesDown::Reboot && step.when.is_none();
+        let outages = self.phase(job).chain(self.plan).split(gate).filter(|steps| steps.iter().any(Step::disruptive));
+        outages.map(|steps| steps.iter().any(reboots)).reduce(|a, b| a && b).unwrap_or(false)
     }
 
     /// The strategy of the phase that goes on.

@@ -15,9 +15,9 @@ use crate::playbook::model::{Check, Strategy, Waivable};
 use crate::topology::nodetool::{GossipView, Movement, StatusView};
 use std::collections::BTreeSet;
 
-/// So long an observer's gossip counts at least, and the boot id: what they are compared with later only rises, or takes
-/// longer than that to become another.
-const GOSSIP_MS: Ms = 30_000;
+/// So long an observer's gossip and the host's own word count at least, and the boot id: what they are compared with
+/// later only rises, or takes longer than that to become another. (That it is up, others say, and freshly.)
+const LASTING_MS: Ms = 30_000;
 const BOOT_ID_MS: Ms = 15_000;
 
 /// The judgement on one host.
@@ -84,8 +84,7 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
         Ok(None) => {
             let witnesses = candidate.observers.iter().map(|by| (*by, Question::Status));
             let streams = frame.phase(job).checks_each_host.contains(&Check::NoStreaming);
-            let own = [Question::Info, Question::Mode].into_iter().take(if streams { 2 } else { 1 });
-            evidence.together(witnesses.chain(own.map(|question| (node, question))));
+            evidence.together(witnesses.chain(streams.then_some((node, Question::Mode))));
             Takeout::Open(evidence.needs)
         }
         Err(why) => {
@@ -223,12 +222,15 @@ impl<'a> Candidate<'a> {
         target.and_then(|target| self.job.hosts[*target].opened_at).unwrap_or(0)
     }
 
+    fn lasting(&self) -> Ms {
+        (6 * self.frame.plan.poll_ms).max(LASTING_MS)
+    }
+
     fn gossips(&self, evidence: &mut Evidence<'a>) -> Part<Vec<(NodeIx, &'a GossipView)>> {
         let mut all = Vec::new();
         for node in &self.observers {
             // generations only rise, so an older answer only makes the proof harder
-            let oldest = (6 * self.frame.plan.poll_ms).max(GOSSIP_MS);
-            let Some(heard) = evidence.read_within(*node, Question::Gossip, 0, oldest) else { continue };
+            let Some(heard) = evidence.read_within(*node, Question::Gossip, 0, self.lasting()) else { continue };
             let Some(view) = gossip(heard) else { return Err(unreadable(&heard.answer)) };
             all.push((*node, view));
         }
@@ -310,10 +312,18 @@ impl<'a> Candidate<'a> {
     /// The host's own part: serving, and what a restart will be proved against.
     fn baseline(&self, evidence: &mut Evidence) -> Part<Baseline> {
         let boot = evidence.read_within(self.node, Question::BootId, 0, (2 * self.frame.plan.poll_ms).max(BOOT_ID_MS));
-        let info = evidence.read(self.node, Question::Info, 0);
         let streams = self.streams(evidence)?;
-        let (Some(boot), Some(info), Some(())) = (boot, info, streams) else { return Ok(None) };
+        let Some(boot) = boot else { return Ok(None) };
         let Answer::BootId { id, cql_port } = &boot.answer else { return Err(unreadable(&boot.answer)) };
+        if *cql_port && self.frame.reboots(self.job) && self.frame.strategy(self.job) != Strategy::All {
+            // the machine shows all that a reboot is proved against, and the observers the generation
+            let transport = Some(true);
+            let shown = Baseline { boot_id: Some(id.clone()), transport, cql_port: transport, ..Baseline::default() };
+            return Ok(streams.map(|()| shown));
+        }
+        // an uptime from earlier is shorter, so it too only makes the proof harder
+        let info = evidence.read_within(self.node, Question::Info, 0, self.lasting());
+        let (Some(info), Some(())) = (info, streams) else { return Ok(None) };
         let Answer::Info(info) = &info.answer else { return Err(unreadable(&info.answer)) };
         // its mode need not be asked: it is `UN` at the observers, and a drained node has no gossip
         if !info.gossip {

@@ -104,6 +104,7 @@ pub fn compile(
         known_down: worked.known_down,
         known_down_reason: playbook.known_down.as_ref().map(|known| known.reason.clone()),
         waived: playbook.waive.clone(),
+        hint_window_ms: topology.hint_window_ms,
         ignore_down: options.ignore_down,
         gates,
         setup,

@@ -36,6 +36,7 @@ pub fn six_hosts_topology() -> Topology {
         keyspaces: BTreeMap::from([("orders".into(), Keyspace { replication: three, ring: Some(0) })]),
         rings: vec![ring],
         seeds: vec!["10.77.0.11".parse().unwrap()],
+        hint_window_ms: None,
         asked: vec!["10.77.0.11".parse().unwrap(), "10.77.0.12".parse().unwrap(), "10.77.0.13".parse().unwrap()],
     }
 }
@@ -131,6 +132,7 @@ pub fn six_hosts() -> Plan {
         known_down: Default::default(),
         known_down_reason: None,
         waived: vec![],
+        hint_window_ms: None,
         ignore_down: false,
         setup: Vec::new(),
         steps: vec![

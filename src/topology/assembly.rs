@@ -260,6 +260,7 @@ pub fn assemble(
         keyspaces,
         rings,
         seeds: seeds.into_iter().collect(),
+        hint_window_ms: None,
         asked,
     })
 }

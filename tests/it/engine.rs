@@ -90,6 +90,7 @@ fn rolling_reboot(topology: &Topology) -> Plan {
         params: BTreeMap::new(),
         reason_required: false,
         accept_outage: None,
+        hint_window_ms: None,
         cluster: topology.cluster.clone(),
         service: "cassandra".into(),
         partitioner: topology.partitioner.clone(),

@@ -93,6 +93,7 @@ pub fn cluster(places: &[Place], each: u32, keyspaces: &[(&str, Replication)]) -
         version: snapshot::VERSION,
         cluster: "lab".into(),
         partitioner: "org.apache.cassandra.dht.Murmur3Partitioner".into(),
+        hint_window_ms: None,
         seeds: hosts.iter().filter(firsts).map(|host| host.address).collect(),
         asked: hosts.iter().step_by(hosts.len().div_ceil(3)).map(|host| host.address).collect(),
         hosts,

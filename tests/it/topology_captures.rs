@@ -321,6 +321,7 @@ fn each_check_tells_good_from_bad_in_what_real_nodes_printed() {
                     rows.into_values().filter(|row| row.movement != Movement::Normal).count()
                 };
                 assert_eq!((moving("all-up/h1/status.out"), moving("joining/h1/32/status.out")), (0, 1));
+                assert_eq!(moving("leaving/h1/status.out"), 1);
             }
             Check::OwnViewComplete => assert_eq!((up("all-up/h2/status.out"), up("cut-off/h1/status.out")), (3, 2)),
             Check::NativeTransport => {
@@ -337,15 +338,25 @@ fn each_check_tells_good_from_bad_in_what_real_nodes_printed() {
                 let releases: BTreeSet<_> = mixed().into_values().filter_map(|node| node.release).collect();
                 assert_eq!(releases.len(), 2);
             }
-            Check::NoStreaming => assert!(!parse_netstats(&text("all-up/h2/netstats.out")).unwrap().streams),
-            Check::NoRepair => assert_eq!(parse_repair_tasks(&text("all-up/h2/tpstats.out")), Ok(0)),
+            Check::NoStreaming => {
+                let of = |path: &str| parse_netstats(&text(path)).unwrap();
+                assert!(!of("all-up/h2/netstats.out").streams && of("streaming/h1/netstats.out").streams);
+                let leaving = of("leaving/h6/netstats.out");
+                assert_eq!((leaving.mode.as_str(), leaving.streams), ("LEAVING", false));
+            }
+            Check::NoRepair => {
+                let tasks = |path: &str| parse_repair_tasks(&text(path)).unwrap();
+                assert_eq!((tasks("all-up/h2/tpstats.out"), tasks("repairing/h5/tpstats.out")), (0, 1));
+            }
             Check::HintsDrained => {
                 let hints = |path: &str| parse_pending_hints(&text(path)).unwrap();
                 let (none, one) = ("all-up/h2/listpendinghints.out", "hints-after-return/h1/listpendinghints.out");
                 assert_eq!((hints(none), hints(one)), (0, 1));
             }
             Check::PendingCompactions => {
-                assert_eq!(parse_pending_compactions(&text("all-up/h2/compactionstats.out")), Ok(0));
+                let pending = |path: &str| parse_pending_compactions(&text(path)).unwrap();
+                let (none, one) = ("all-up/h2/compactionstats.out", "compacting/h2/compactionstats.out");
+                assert_eq!((pending(none), pending(one)), (0, 1));
             }
             Check::DiskHeadroom => assert_eq!(parse_disk_free(&text("all-up/h1/df_-P.out")), Ok(77)),
         }

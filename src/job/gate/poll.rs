@@ -35,8 +35,8 @@ pub(super) struct Poll<'a> {
 /// What one poll of a row must show, and the others need not: it does not change while the polls hold.
 pub(super) struct Lasting<'v> {
     gossips: Vec<(NodeIx, &'v GossipView)>,
-    info: &'v InfoView,
-    info_asked: Ms,
+    /// With the time at which it was asked. None: the machine shows all that is needed.
+    info: Option<(&'v InfoView, Ms)>,
 }
 
 /// `Ok(None)`: something is still to be asked.
@@ -82,23 +82,26 @@ impl<'a> Poll<'a> {
         if self.wants_port() || !self.wants_transport() {
             return Ok(Some(()));
         }
-        Ok(self.info(evidence, self.since)?.map(|_| ()))
+        Ok(self.info(evidence, self.since, 2 * evidence.poll)?.map(|_| ()))
     }
 
     /// `early`: only what may well be asked long before the last poll.
     pub fn lasting(&self, evidence: &mut Evidence<'a>, early: bool) -> Part<Lasting<'a>> {
         let observers = self.observers(evidence)?;
         let gossips = self.all_since(evidence, &observers, Question::Gossip, self.row, gossip)?;
+        // who restarted and opened CQL in this row of polls, in which the machine shows the port each time; of a reboot
+        // that the machine shows too it need say nothing
+        let shown = self.expect.reboot && self.wants_port() && !observers.is_empty();
+        let info = if shown { Some(None) } else { self.info(evidence, self.row, Ms::MAX)?.map(Some) };
         if early {
             return Ok(None);
         }
         let reach = self.reach(evidence)?;
-        let info = self.info(evidence, self.row)?;
         let streams = self.streams(evidence)?;
-        let (Some(()), Some(gossips), Some(()), Some((info, info_asked))) = (streams, gossips, reach, info) else {
+        let (Some(()), Some(gossips), Some(()), Some(info)) = (streams, gossips, reach, info) else {
             return Ok(None);
         };
-        Ok(Some(Lasting { gossips, info, info_asked }))
+        Ok(Some(Lasting { gossips, info }))
     }
 
     /// A host nobody can ssh to has not passed, whatever gossip says.
@@ -213,8 +216,8 @@ impl<'a> Poll<'a> {
         nodes.filter(|node| views.iter().any(|view| !shows_up(self.frame, view, *node))).collect()
     }
 
-    fn info(&self, evidence: &mut Evidence<'a>, since: Ms) -> Part<(&'a InfoView, Ms)> {
-        let Some(heard) = evidence.read(self.node, Question::Info, since) else { return Ok(None) };
+    fn info(&self, evidence: &mut Evidence<'a>, since: Ms, oldest: Ms) -> Part<(&'a InfoView, Ms)> {
+        let Some(heard) = evidence.read_within(self.node, Question::Info, since, oldest) else { return Ok(None) };
         let Answer::Info(info) = &heard.answer else {
             return self.unit(evidence, unreadable(&heard.answer)).map(|_| None);
         };
@@ -317,7 +320,7 @@ impl<'a> Poll<'a> {
 
     /// Proof of restart: another boot id and a higher generation; or a higher generation and a short uptime
     /// (a generation alone also rises with `enablegossip`).
-    fn restart(&self, boot: &str, Lasting { gossips, info, info_asked }: &Lasting, now: Ms) -> Result<String, String> {
+    fn restart(&self, boot: &str, Lasting { gossips, info }: &Lasting, now: Ms) -> Result<String, String> {
         let before = self.before();
         if !self.frame.rules.prove_the_restart || self.job.hosts[self.target].baseline.is_none() {
             return Ok("no restart to prove".into());
@@ -325,12 +328,8 @@ impl<'a> Poll<'a> {
         let address = self.frame.address(self.node);
         let generation = before.generation.unwrap_or(u64::MAX);
         let seen = gossips.iter().map(|(_, view)| view.nodes.get(&address).map_or(0, |state| state.generation));
-        let newer = seen.min().unwrap_or(info.generation) > generation;
+        let newer = seen.min().or(info.map(|(info, _)| info.generation)).is_some_and(|seen| seen > generation);
         let rebooted = before.boot_id.as_deref() != Some(boot);
-        // counted to the asking: a process from before the step is at least so old
-        let age = info_asked.saturating_sub(self.expect.since.unwrap_or(*info_asked)) / 1000;
-        // or than before it was taken out: a process never grows younger
-        let young = info.uptime_s < age || before.uptime_s.is_some_and(|before| info.uptime_s < before);
         let required = self.frame.phase(self.job).checks_each_host.contains(&Check::Restarted);
         if self.expect.reboot || rebooted {
             return match newer {
@@ -338,6 +337,11 @@ impl<'a> Poll<'a> {
                 false => Err("it rebooted, and its gossip generation is still the old one at the observers".into()),
             };
         }
+        let Some((info, asked)) = info else { return Err("nothing is known of its process".into()) };
+        // counted to the asking: a process from before the step is at least so old
+        let age = asked.saturating_sub(self.expect.since.unwrap_or(*asked)) / 1000;
+        // or than before it was taken out: a process never grows younger
+        let young = info.uptime_s < age || before.uptime_s.is_some_and(|before| info.uptime_s < before);
         if self.expect.restart || newer || required {
             return match (newer, young) {
                 (true, true) => Ok(format!("generation newer, up for {} s", info.uptime_s)),

@@ -190,6 +190,7 @@ fn topology(dice: &mut Dice) -> Topology {
         keyspaces: BTreeMap::new(),
         rings: vec![],
         seeds: vec![],
+        hint_window_ms: None,
         asked: vec![],
     };
     for number in 0..dice.between(1, 4) {
@@ -275,6 +276,7 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         known_down: Default::default(),
         known_down_reason: None,
         waived: vec![],
+        hint_window_ms: None,
         ignore_down: false,
         // (drawn from the seed itself: the rest of a scene stays what it was)
         setup: setup(dice.clone()),

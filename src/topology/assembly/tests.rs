@@ -291,6 +291,16 @@ fn a_joining_node_is_refused_as_captured() {
 }
 
 #[test]
+fn a_leaving_node_is_refused_as_captured() {
+    let mut seen = said("5.0.5/joining/h1/01");
+    let at = |command: &str| read(&format!("5.0.5/leaving/h1/{command}.out"));
+    seen.status = parse_status(&at("status")).unwrap();
+    seen.cluster = parse_describecluster(&at("describecluster")).unwrap();
+    let refused = consistent(&seen).unwrap_err();
+    assert!(matches!(&refused, Refused::Movement(text) if text.contains("10.77.0.16 is leaving")), "{refused}");
+}
+
+#[test]
 fn a_cluster_with_a_node_down_is_the_same_cluster() {
     for state in ["drained", "stopped", "killed", "killed-before-conviction", "just-started"] {
         for release in ["4.1.10", "5.0.5"] {

@@ -20,7 +20,8 @@ pub fn parse_pending_compactions(text: &str) -> Result<u64, ParseError> {
 }
 
 /// Tasks of repairs, active and pending: of the pools that validate (`ValidationExecutor`), coordinate
-/// (`AntiEntropyStage`) and work for one repair (`Repair…`). Pools are listed once they were used.
+/// (`AntiEntropyStage`) and start them (`Repair-Task`). A pool `Repair#…` is there as long as the repair that this node
+/// coordinates runs, and shows no task while that waits for other nodes (lab: 27 s of nothing but zeros): it counts as one.
 pub fn parse_repair_tasks(text: &str) -> Result<u64, ParseError> {
     let lines = whole_lines(POOLS, text)?;
     let header = lines.first().filter(|line| line.text.starts_with("Pool Name"));
@@ -34,9 +35,11 @@ pub fn parse_repair_tasks(text: &str) -> Result<u64, ParseError> {
             return Err(line.error("expected a pool with its numbers"));
         };
         let repairs = name == "AntiEntropyStage" || name == "ValidationExecutor" || name.starts_with("Repair");
+        let mut here = 0;
         for number in [active, pending].into_iter().filter(|_| repairs) {
-            tasks += number.parse::<u64>().map_err(|_| line.error(format!("`{number}` is no number of tasks")))?;
+            here += number.parse::<u64>().map_err(|_| line.error(format!("`{number}` is no number of tasks")))?;
         }
+        tasks += here.max(u64::from(name.starts_with("Repair#")));
     }
     Ok(tasks)
 }
@@ -128,6 +131,9 @@ mod tests {
             assert_eq!(parse_pending_hints(&of("listpendinghints")), Ok(0), "{release}");
         }
         assert_eq!(parse_pending_hints(&captured("5.0.5/hints-after-return/h1/listpendinghints.out")), Ok(1));
+        assert_eq!(parse_pending_compactions(&captured("5.0.5/compacting/h2/compactionstats.out")), Ok(1));
+        // a repair that waits for a slow node: its pool is there, and has neither active nor pending tasks
+        assert_eq!(parse_repair_tasks(&captured("5.0.5/repairing/h5/tpstats.out")), Ok(1));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod address;
 mod describecluster;
 mod describering;
 mod gossipinfo;
+mod hint_window;
 mod info;
 mod measures;
 mod parse_error;
@@ -20,6 +21,7 @@ mod views;
 pub use describecluster::parse_describecluster;
 pub use describering::parse_describering;
 pub use gossipinfo::parse_gossipinfo;
+pub use hint_window::parse_hint_window;
 pub use info::{parse_info, parse_netstats};
 pub use measures::{
     Latencies, parse_disk_free, parse_latencies, parse_load, parse_pending_compactions, parse_pending_hints,

@@ -21,6 +21,7 @@ fn sample() -> Topology {
         partitioner: "Murmur3Partitioner".into(),
         asked: vec![hosts[0].address],
         seeds: vec![hosts[1].address],
+        hint_window_ms: Some(10_800_000),
         hosts,
         keyspaces: [("orders".to_string(), Keyspace { replication, ring: Some(0) })].into(),
         rings: vec![ring],
