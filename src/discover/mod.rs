@@ -230,14 +230,9 @@ async fn seeds_of(asker: &Asker, said: &[(usize, Said)]) -> Vec<IpAddr> {
     }
 }
 
-/// Nodes may differ: the shortest counts. Of the last that were asked, for the first are asked for their seeds.
+/// Of the last that was asked: the first are asked for their seeds.
 async fn hint_window(asker: &Asker, asked: &[usize]) -> Option<u64> {
-    let mut shortest = None;
-    for node in asked.iter().rev().take(2) {
-        let window = asker.parsed(*node, &["getmaxhintwindow"], parse_hint_window).await.ok()?;
-        shortest = Some(shortest.map_or(window, |known: u64| known.min(window)));
-    }
-    shortest
+    asker.parsed(*asked.last()?, &["getmaxhintwindow"], parse_hint_window).await.ok()
 }
 
 fn shown_down(said: &[Said]) -> Vec<String> {

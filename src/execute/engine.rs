@@ -129,6 +129,10 @@ impl<'a> Engine<'a> {
 
     async fn go(&mut self) -> Result<Outcome, EngineError> {
         self.begin().await?;
+        // what was heard before the run need not be asked, and must not be taken for the answer to what is
+        while let Ok(input) = self.ctx.rx.try_recv() {
+            self.take(input).await?;
+        }
         loop {
             let wake_at = self.settle().await?;
             if let Some(outcome) = self.job.ended {

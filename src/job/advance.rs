@@ -11,7 +11,7 @@ use super::proof::{self, Proof};
 use super::takeout::{self, Together};
 use super::view::{Action, Task};
 use super::{approval, conditions, gate, group, open, undo};
-use crate::plan::model::{NodeIx, TargetIx};
+use crate::plan::model::{NodeIx, Step, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
 use std::collections::BTreeSet;
 
@@ -220,28 +220,47 @@ impl At<'_> {
             StepKind::WaitUp => self.wait_up(desk),
             StepKind::Stop => {
                 desk.deadline(self.task(), self.work.started + step.timeout_ms);
-                self.ask_meanwhile(desk);
+                if self.drained_before(desk) {
+                    self.ask_meanwhile(desk, self.down_since(desk));
+                }
             }
             _ => desk.deadline(self.task(), self.work.started + step.timeout_ms),
         }
     }
 
-    /// A drained node has said goodbye: that its peers see it down can be asked while it is being stopped.
-    fn ask_meanwhile(&self, desk: &mut Desk) {
-        let before = self.work.step.checked_sub(1).map(|step| desk.frame.plan.steps[step].kind);
-        if desk.frame.calm || before != Some(StepKind::Drain) {
+    /// Does this step follow a `drain` that was the first to take the host out?
+    fn drained_before(&self, desk: &Desk) -> bool {
+        let Some(drain) = self.work.step.checked_sub(1) else { return false };
+        let drains = desk.job.step(desk.frame.plan, drain).is_some_and(|step| step.kind == StepKind::Drain);
+        let earlier = desk.frame.plan.steps[desk.frame.phase(desk.job).from..drain].iter().rev();
+        drains && !earlier.take_while(|step| step.kind != StepKind::WaitUp).any(Step::disruptive)
+    }
+
+    /// A drained node has said goodbye: that its peers see it down can be asked while it is being stopped, and while it
+    /// is asked itself whether it is drained.
+    fn ask_meanwhile(&self, desk: &mut Desk, since: Ms) {
+        if desk.frame.calm {
             return;
         }
-        if let Proof::Open(needs) | Proof::No { needs, .. } = self.proof(desk, self.proof_since(desk)) {
+        let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, desk.frame.plan.poll_ms);
+        let (host, stop) = (self.host, StepKind::Stop);
+        let proof = proof::seek(desk.frame, desk.job, desk.view, host, stop, since, &mut evidence);
+        if let Proof::Open(needs) | Proof::No { needs, .. } = proof {
             desk.ask(&needs);
         }
     }
 
     /// Answers count as proof of a `stop` from its beginning: a node that its peers saw down then was not up again
-    /// before the command ended. Of the others, from their end.
+    /// before the command ended. Behind a `drain`, from when that began: a drained node does not come back by itself.
+    fn down_since(&self, desk: &Desk) -> Ms {
+        let drain = desk.job.hosts[self.host].expect.since.filter(|_| self.drained_before(desk));
+        drain.unwrap_or(self.work.started)
+    }
+
+    /// Of the others, from their end.
     fn proof_since(&self, desk: &Desk) -> Ms {
         match desk.frame.plan.steps[self.work.step].kind {
-            StepKind::Stop => self.work.started,
+            StepKind::Stop => self.down_since(desk),
             _ => self.work.since,
         }
     }
@@ -303,7 +322,13 @@ impl At<'_> {
             };
         }
         match step.kind {
-            StepKind::Drain | StepKind::Stop if !desk.frame.calm => self.wait_for_proof(desk),
+            StepKind::Drain | StepKind::Stop if !desk.frame.calm => {
+                let next = desk.job.step(desk.frame.plan, self.work.step + 1).map(|step| step.kind);
+                if step.kind == StepKind::Drain && next == Some(StepKind::Stop) {
+                    self.ask_meanwhile(desk, self.work.since);
+                }
+                self.wait_for_proof(desk);
+            }
             _ => self.passed(desk, &end.words()),
         }
     }

@@ -111,7 +111,7 @@ pub(super) fn due(gate: &Gate, terms: Terms) -> Ms {
         0 => terms.started,
         evaluated if gate.early => evaluated + terms.poll.min(LOOK_MS),
         // good polls come in step, however long their answers take; but the nodes are left alone between two of them
-        evaluated if gate.held > 0 => (gate.asked + terms.poll).max(evaluated + terms.poll / 2),
+        evaluated if gate.held > 0 => (gate.asked + terms.poll).max(evaluated + terms.poll / 5),
         evaluated => evaluated + terms.poll,
     }
 }
@@ -146,7 +146,9 @@ fn in_step(own: (Ms, Ms), others: &[(Ms, Ms)], slack: Ms, now: Ms) -> Ms {
 fn since(gate: &Gate, terms: Terms) -> Ms {
     match gate.evaluated {
         0 => terms.started,
-        evaluated => evaluated + if gate.early { 1 } else { terms.poll / 2 },
+        evaluated if gate.early => evaluated + 1,
+        evaluated if gate.held > 0 => (gate.asked + terms.poll / 2).max(evaluated),
+        evaluated => evaluated + terms.poll / 2,
     }
 }
 

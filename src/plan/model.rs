@@ -69,7 +69,7 @@ pub struct Plan {
     /// Checks that may fail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<Waiver>,
-    /// For so long hints are kept for a node that is away, in milliseconds, as nodes said; absent: nobody did.
+    /// For so long hints are kept for a node that is away, in milliseconds, as a node said; absent: nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint_window_ms: Option<u64>,
     /// Nodes that may be down at the start (`--ignore-down-nodes`): the check `all-up` is not made.

@@ -24,8 +24,8 @@ pub struct Topology {
     /// Addresses that the nodes name as seeds (`nodetool getseeds`); empty: unknown.
     #[schemars(with = "Vec<String>")]
     pub seeds: Vec<IpAddr>,
-    /// For so long hints are kept for a node that is away, in milliseconds: the shortest of the nodes that said it
-    /// (`nodetool getmaxhintwindow`).
+    /// For so long hints are kept for a node that is away, in milliseconds, as one node said (`nodetool getmaxhintwindow`);
+    /// absent: unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint_window_ms: Option<u64>,
     /// Addresses of the nodes that were asked, in order, and agree.
