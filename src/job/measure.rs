@@ -15,7 +15,7 @@ const AGE_MS: Ms = 60_000;
 /// What is not as demanded, with severity `warn`. `Ok(None)`: something is still to be asked.
 pub(super) type Judged = Result<Option<Vec<String>>, String>;
 
-/// Judges demands. `host`: about this node, and for hints those that share ranges with it; None: about every node.
+/// Judges demands. `host`: about this node, and for hints and repairs those that share ranges with it; None: about every node.
 ///
 /// # Errors
 /// The first demand of severity `stop` that does not hold, or cannot be read.
@@ -30,7 +30,8 @@ pub(super) fn judge(
     for demand in demands {
         let measure = measure(demand.check);
         let asked: Vec<NodeIx> = match host {
-            Some(host) if measure != Measure::Hints => vec![host],
+            // a repair shows at the node that coordinates it, which is one of the range's replicas
+            Some(host) if !matches!(measure, Measure::Hints | Measure::Repairs) => vec![host],
             _ => nodes.iter().copied().collect(),
         };
         for node in asked {

@@ -173,3 +173,29 @@ pub(super) fn unreadable(answer: &Answer) -> String {
         _ => "gave an answer to another question".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::samples::six_hosts;
+
+    #[test]
+    fn a_phase_reboots_when_every_outage_of_it_does_and_on_every_host() {
+        let reboots = |plan: &Plan| Frame::new(plan, Rules::default()).reboots(&Job::new(plan));
+        let plan = six_hosts();
+        assert!(reboots(&plan), "drain, stop, reboot, wait-up");
+        let reboot = plan.steps.iter().position(|step| step.kind == StepKind::Reboot).unwrap();
+        let mut sometimes = plan.clone();
+        sometimes.steps[reboot].when = Some("host.vars.kernel".into());
+        assert!(!reboots(&sometimes), "a host may go without");
+        let mut restarts = plan.clone();
+        restarts.steps[reboot].takes_down = TakesDown::Restart;
+        assert!(!reboots(&restarts));
+        // a second outage behind the first, which only restarts
+        let mut both = plan.clone();
+        let again: Vec<Step> = restarts.steps.clone();
+        both.steps.extend(again);
+        both.phases[0].to = both.steps.len();
+        assert!(!reboots(&both));
+    }
+}

@@ -183,6 +183,7 @@ async fn every_question_has_its_answer() {
     let mut whole = from_seed(&lab).await.unwrap();
     whole.topology.asked = shape.topology.asked.clone();
     whole.topology.seeds.clear();
+    assert_eq!(whole.topology.hint_window_ms.take(), Some(10_800_000));
     assert_eq!((&shape.topology, &shape.schema_ids), (&whole.topology, &whole.schema_ids));
 }
 

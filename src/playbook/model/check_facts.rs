@@ -33,6 +33,7 @@ impl Check {
         const OBSERVERS: &str = "the observers";
         const HOST: &str = "the host";
         const HOST_OR_ALL: &str = "the host; at the start every node";
+        const AROUND_OR_ALL: &str = "the host, its co-replicas and the observers; at the start every node";
         const BEFORE: &str = "before each host";
         const NAMED: &str = "where it is named";
         let (asked, of_whom, made) = match self {
@@ -55,12 +56,8 @@ impl Check {
             ),
             Check::SameRelease => ("`gossipinfo`", OBSERVERS, NAMED),
             Check::NoStreaming => ("`netstats`", HOST_OR_ALL, NAMED),
-            Check::NoRepair => ("`tpstats`", HOST_OR_ALL, NAMED),
-            Check::HintsDrained => (
-                "`listpendinghints` (4.1 and newer)",
-                "the host, its co-replicas and the observers; at the start every node",
-                NAMED,
-            ),
+            Check::NoRepair => ("`tpstats`", AROUND_OR_ALL, NAMED),
+            Check::HintsDrained => ("`listpendinghints` (4.1 and newer)", AROUND_OR_ALL, NAMED),
             Check::PendingCompactions => ("`compactionstats`", HOST_OR_ALL, NAMED),
             Check::DiskHeadroom => ("`df -P` by `cluster.ssh`", HOST_OR_ALL, NAMED),
         };
