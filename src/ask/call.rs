@@ -94,11 +94,8 @@ impl Call {
     async fn collect(&self, env: &BTreeMap<String, String>, read: &mut Read) -> Result<ExitStatus, Reason> {
         let (program, args) = self.words.split_first().ok_or(Reason::NoCommand)?;
         let deadline = tokio::time::Instant::now() + self.deadline;
-        let mut child = Command::new(program)
-            .args(args)
-            .env("LC_ALL", "C.UTF-8")
-            .env("SSH_ASKPASS_REQUIRE", "never")
-            .envs(env)
+        let mut command = Command::new(program);
+        let mut child = surroundings(command.args(args), env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -131,6 +128,11 @@ impl Call {
     fn bounded(&self, read: &Read) -> Result<(), Reason> {
         if read.out.len() > self.limit { Err(Reason::TooMuch(self.limit)) } else { Ok(()) }
     }
+}
+
+/// The environment of whatever is asked.
+pub(super) fn surroundings<'c>(command: &'c mut Command, env: &BTreeMap<String, String>) -> &'c mut Command {
+    command.env("LC_ALL", "C.UTF-8").env("SSH_ASKPASS_REQUIRE", "never").envs(env)
 }
 
 /// Reads what there is; false at the end of the pipe. Past `keep` bytes the oldest are dropped.

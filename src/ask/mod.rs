@@ -7,6 +7,7 @@ mod call;
 mod cluster;
 mod failure;
 pub mod ledger;
+mod shared;
 
 pub use call::{Call, Output};
 pub use cluster::Heard;
@@ -19,6 +20,7 @@ use crate::plan::model::{Gate, NodeIx, Plan};
 use crate::playbook::model::GateMeasure;
 use crate::playbook::template::fill_args;
 use crate::topology::nodetool::{self, ParseError};
+use shared::{Link, Sockets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -58,7 +60,7 @@ pub struct Reply {
 /// Asks the nodes of one cluster. Share it (`Arc`): its limits hold for whoever asks through it.
 #[derive(Debug)]
 pub struct Asker {
-    nodes: Vec<(NodeWords, Mutex<()>)>,
+    nodes: Vec<(NodeWords, Mutex<Link>)>,
     env: BTreeMap<String, String>,
     at_once: Arc<Semaphore>,
     deadline: Duration,
@@ -67,12 +69,14 @@ pub struct Asker {
     /// The playbook's gates.
     gates: Vec<Gate>,
     ledger: Arc<Ledger>,
+    /// None: every question connects by itself.
+    sockets: Option<Sockets>,
 }
 
 impl Asker {
     /// `env` is set over this process's own environment (the sandbox's `PATH`).
     pub fn new(nodes: Vec<NodeWords>, env: BTreeMap<String, String>) -> Self {
-        let nodes = nodes.into_iter().map(|words| (words, Mutex::new(()))).collect();
+        let nodes = nodes.into_iter().map(|words| (words, Mutex::default())).collect();
         Asker {
             nodes,
             env,
@@ -81,12 +85,18 @@ impl Asker {
             service: String::new(),
             gates: vec![],
             ledger: Arc::default(),
+            sockets: None,
         }
     }
 
     /// Every call is noted there.
     pub fn noting(self, ledger: &Arc<Ledger>) -> Self {
         Asker { ledger: ledger.clone(), ..self }
+    }
+
+    /// `nodetool` questions to one node share a connection.
+    pub fn sharing(self) -> Self {
+        Asker { sockets: Sockets::new(), ..self }
     }
 
     /// Asks the nodes of a plan by their index.
@@ -122,7 +132,24 @@ impl Asker {
     pub async fn nodetool(&self, node: NodeIx, args: &[&str]) -> Result<Output, Failure> {
         let words = fill_args(&self.nodes[node].0.nodetool, args);
         let limit = if matches!(args.first(), Some(&"describering" | &"ring")) { RING_LIMIT } else { LIMIT };
-        self.call(node, format!("nodetool {}", args.join(" ")), words, limit).await
+        let what = format!("nodetool {}", args.join(" "));
+        let Some(sockets) = &self.sockets else { return self.call(node, what, words, limit).await };
+        let (named, turn) = &self.nodes[node];
+        let mut link = turn.lock().await;
+        let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
+        let through = link.through(sockets, node, &named.ssh, words.clone());
+        let call = Call { what, node: named.name.clone(), words: through, limit, deadline: self.deadline };
+        match self.made(call).await {
+            Ok(output) => {
+                link.answered(sockets, node, &named.ssh, &self.env);
+                Ok(output)
+            }
+            Err(failure) => {
+                link.failed();
+                // whoever reads it tries the playbook's own words
+                Err(Failure { words, ..failure })
+            }
+        }
     }
 
     /// Standard output of a far command.

@@ -106,13 +106,16 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
     cluster.ledger.keep_in(&folder).with_context(|| format!("cannot write into `{}`", folder.display()))?;
     let goes_on = if work.new { "" } else { " goes on" };
     let first = format!("run {}{goes_on}; outputs in {}", work.run, folder.display());
+    let asker = Asker::of_plan(&work.file.plan, cluster.env.clone()).noting(&cluster.ledger);
+    // the sandbox's ssh is a process of this machine, and knows no sharing
+    let asker = if cluster.sandbox.is_none() { asker.sharing() } else { asker };
     let ctx = RunContext {
         store: work.store.clone(),
         run: work.run.clone(),
         reason: work.reason,
         by: super::context::who(),
         env: cluster.env.clone(),
-        asker: Arc::new(Asker::of_plan(&work.file.plan, cluster.env.clone()).noting(&cluster.ledger)),
+        asker: Arc::new(asker),
         launcher: Launcher::this_program(),
         grace: GRACE,
         rules: Rules::default(),

@@ -85,7 +85,10 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
             Takeout::Ready(..) => "nothing: it may open".into(),
             Takeout::Open(needs) => {
                 asked = Vec::from_iter(needs.iter().map(|need| need.asked.0).collect::<BTreeSet<_>>());
-                "answers of its neighbours and observers".into()
+                match last_heard(frame, job, view, node, now) {
+                    Some(why) => format!("this to change: {why}"),
+                    None => "answers of its neighbours and observers".into(),
+                }
             }
             Takeout::Blocked { why, .. } => format!("this to change: {why}"),
         },
@@ -94,6 +97,16 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
     let idle = !job.hosts.iter().any(|host| host.busy());
     let deadline = idle.then_some(job.progress_at + frame.plan.blocked_timeout_ms);
     Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline, person: false }
+}
+
+/// What spoke against taking it out when everybody had last answered; they are being asked again. For the reader alone.
+fn last_heard(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Option<String> {
+    let mut frame = frame.clone();
+    frame.rules.refuse_stale_answers = false;
+    match takeout::judge(&frame, job, view, node, now) {
+        Takeout::Blocked { why, .. } => Some(format!("{why} (as last heard)")),
+        _ => None,
+    }
 }
 
 /// `rollbook approve` is the word that every reader can give; at a terminal `yes` does.
@@ -152,10 +165,13 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Op
                 // others may have changed the cluster since its turn began
                 let before = format!("the gate before `{}`", step.name);
                 let judged = step.disruptive() && !state.disrupted;
-                match judged.then(|| takeout::judge(frame, job, view, frame.plan.hosts[host].node, now)) {
-                    Some(Takeout::Blocked { why, .. }) => format!("{before}: {why}"),
-                    _ => before,
-                }
+                let node = frame.plan.hosts[host].node;
+                let why = match judged.then(|| takeout::judge(frame, job, view, node, now)) {
+                    Some(Takeout::Blocked { why, .. }) => Some(why),
+                    Some(Takeout::Open(_)) => last_heard(frame, job, view, node, now),
+                    _ => None,
+                };
+                why.map_or(before.clone(), |why| format!("{before}: {why}"))
             }
         },
     };
