@@ -26,7 +26,7 @@ const LONGEST_UNSEEN_MS: Ms = 90_000;
 const LONGEST_UNKNOWN_MS: Ms = 250_000;
 /// A cut older than this is older than any answer about reachability that may still be used (`reach-age`
 /// of the sizes simulated here, one answer's duration, one poll).
-const KNOWN_CUT_MS: Ms = 200_000;
+const KNOWN_CUT_MS: Ms = 120_000;
 
 pub(super) struct Checks<'a> {
     scene: &'a Scene,

@@ -55,3 +55,30 @@ fn answers_that_must_be_fresh_together_are_asked_together() {
     let asked: Vec<_> = evidence.needs.iter().map(|need| need.asked).collect();
     assert_eq!(asked, [(3, Question::Status), (2, Question::Status)]);
 }
+
+/// Lab: two answered at once, two were still asked about the cut between them; their old words must not count meanwhile.
+#[test]
+fn an_answer_that_has_not_come_yet_makes_no_old_one_count() {
+    let plan = six_hosts();
+    let frame = Frame::new(&plan, Rules::default());
+    let job = Job::new(&plan);
+    // every word is 44 s old, and took half a second
+    let mut view = told(&frame, 1, 1, &[1], NOW - 44_000);
+    let neighbours: Vec<NodeIx> = frame.conflicts.neighbours(0).iter().copied().collect();
+    let (answered, awaited) = neighbours.split_at(neighbours.len() / 2);
+    for node in answered {
+        let answer = Answer::Describe(Arc::new(ClusterView::default()));
+        view.answered((*node, Question::Describe), answer, NOW - 3_000, NOW - 1_000, BTreeSet::new());
+    }
+    let needs = describes(judge(&frame, &job, &view, 0, NOW));
+    assert!(!awaited.is_empty() && awaited.iter().all(|node| needs.contains(node)), "{awaited:?} of {needs:?}");
+    // where an answer takes long, so long the others' count
+    let mut view = told(&frame, 1, 1, &[1], NOW - 44_000);
+    for node in &neighbours {
+        let answer = Answer::Describe(Arc::new(ClusterView::default()));
+        let (asked, at) =
+            if *node == neighbours[0] { (NOW - 26_000, NOW - 1_000) } else { (NOW - 26_000, NOW - 24_000) };
+        view.answered((*node, Question::Describe), answer, asked, at, BTreeSet::new());
+    }
+    assert!(!describes(judge(&frame, &job, &view, 0, NOW)).iter().any(|node| neighbours.contains(node)));
+}
