@@ -133,43 +133,44 @@ impl Asker {
         let words = fill_args(&self.nodes[node].0.nodetool, args);
         let limit = if matches!(args.first(), Some(&"describering" | &"ring")) { RING_LIMIT } else { LIMIT };
         let what = format!("nodetool {}", args.join(" "));
-        let Some(sockets) = &self.sockets else { return self.call(node, what, words, limit).await };
-        let (named, turn) = &self.nodes[node];
-        let mut link = turn.lock().await;
-        let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
-        let through = link.through(sockets, node, &named.ssh, words.clone());
-        let call = Call { what, node: named.name.clone(), words: through, limit, deadline: self.deadline };
-        match self.made(call).await {
-            Ok(output) => {
-                link.answered(sockets, node, &named.ssh, &self.env);
-                Ok(output)
-            }
-            Err(failure) => {
-                link.failed();
-                // whoever reads it tries the playbook's own words
-                Err(Failure { words, ..failure })
-            }
-        }
+        self.call(node, what, words, limit, self.sockets.as_ref()).await
     }
 
     /// Standard output of a far command.
     pub async fn ssh(&self, node: NodeIx, far: &[&str]) -> Result<Output, Failure> {
         let mut words = self.nodes[node].0.ssh.clone();
         words.extend(far.iter().map(|word| (*word).to_owned()));
-        self.call(node, far.join(" "), words, LIMIT).await
+        self.call(node, far.join(" "), words, LIMIT, None).await
     }
 
     /// Standard output of a command of this machine that is about a node.
     pub async fn command(&self, node: NodeIx, words: Vec<String>) -> Result<Output, Failure> {
-        self.call(node, words.join(" "), words, LIMIT).await
+        self.call(node, words.join(" "), words, LIMIT, None).await
     }
 
-    async fn call(&self, node: NodeIx, what: String, words: Vec<String>, limit: usize) -> Result<Output, Failure> {
+    /// `sockets`: by way of the connection that is shared, where there is one.
+    async fn call(
+        &self,
+        node: NodeIx,
+        what: String,
+        words: Vec<String>,
+        limit: usize,
+        sockets: Option<&Sockets>,
+    ) -> Result<Output, Failure> {
         let (named, turn) = &self.nodes[node];
         // The node's turn first: waiting for a slow node must not take a place from the others.
-        let _turn = turn.lock().await;
+        let mut link = turn.lock().await;
         let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
-        self.made(Call { what, node: named.name.clone(), words, limit, deadline: self.deadline }).await
+        let call = |words| Call { what, node: named.name.clone(), words, limit, deadline: self.deadline };
+        let Some(sockets) = sockets else { return self.made(call(words)).await };
+        let through = link.through(sockets, node, &named.ssh, words.clone());
+        let done = self.made(call(through)).await;
+        match &done {
+            Ok(_) => link.answered(sockets, node, &named.ssh, &self.env),
+            Err(_) => link.failed(),
+        }
+        // whoever reads of a failure tries the playbook's own words
+        done.map_err(|failure| Failure { words, ..failure })
     }
 
     async fn made(&self, call: Call) -> Result<Output, Failure> {

@@ -24,6 +24,11 @@ impl<'v> Evidence<'v> {
         Evidence { view, now, poll, stale_counts: !frame.rules.refuse_stale_answers, needs: Vec::new() }
     }
 
+    /// For what is only shown to a reader: an answer counts however old it is.
+    pub fn however_old(self) -> Self {
+        Evidence { stale_counts: true, ..self }
+    }
+
     /// An answer asked at or after `since`; a liveness answer must also be fresh (semantics.md §4: not older than
     /// twice `poll` plus its own duration, counted from the asking). Otherwise the question becomes a need.
     pub fn read(&mut self, node: NodeIx, question: Question, since: Ms) -> Option<&'v Heard> {

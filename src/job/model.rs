@@ -214,6 +214,14 @@ impl HostState {
         self.undos.values().any(|undo| matches!(undo.state, UndoState::Owed | UndoState::Running { .. }))
     }
 
+    /// What is being taken back just now, of which step and since when.
+    pub fn running_undo(&self) -> Option<(usize, &Undo, Ms)> {
+        self.undos.iter().find_map(|(step, undo)| match undo.state {
+            UndoState::Running { since } => Some((*step, undo, since)),
+            _ => None,
+        })
+    }
+
     /// In work, or ended with something still to be taken back?
     pub fn busy(&self) -> bool {
         self.in_work() || (self.ended() && self.owes_an_undo())

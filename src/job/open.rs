@@ -150,8 +150,7 @@ fn ahead(desk: &mut Desk) {
 /// The same while the start checks are asked: the first hosts open as soon as these hold.
 pub(super) fn ahead_of_the_first(desk: &mut Desk) {
     if desk.frame.takes_out(desk.job) && desk.frame.plan.setup.is_empty() {
-        let checked = Job { checked: true, ..desk.job.clone() };
-        ask_ahead(desk, &checked, Last::UnderWay);
+        ask_ahead(desk, desk.job, Last::UnderWay);
     }
 }
 

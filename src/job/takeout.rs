@@ -65,19 +65,7 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
     if frame.calm {
         return Takeout::Ready(Baseline::default(), vec![]);
     }
-    let candidate = Candidate {
-        frame,
-        job,
-        view,
-        node,
-        observers: observers_to_stay(frame, job, view, node, now),
-        co_replicas: match frame.strategy(job) {
-            // an accepted outage: nobody is protected
-            Strategy::All => BTreeSet::new(),
-            _ => protected(frame, view, node),
-        },
-        out: frame.out(job),
-    };
+    let candidate = Candidate::new(frame, job, view, node, now);
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
     match candidate.run(&mut evidence) {
         Ok(Some((baseline, warnings))) => Takeout::Ready(baseline, warnings),
@@ -92,6 +80,13 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
             Takeout::Blocked { why, needs: evidence.needs }
         }
     }
+}
+
+/// What spoke against taking it out when everybody had last answered; they are being asked again. For the reader alone.
+pub(super) fn last_heard(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Option<String> {
+    let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms).however_old();
+    let why = Candidate::new(frame, job, view, node, now).run(&mut evidence).err()?;
+    Some(format!("{why} (as last heard)"))
 }
 
 /// The nodes that share a range with it. (A saboteur forgets those that are down.)
@@ -117,6 +112,22 @@ struct Candidate<'a> {
 type Part<T> = Result<Option<T>, String>;
 
 impl<'a> Candidate<'a> {
+    fn new(frame: &'a Frame<'a>, job: &'a Job, view: &'a View, node: NodeIx, now: Ms) -> Self {
+        Candidate {
+            frame,
+            job,
+            view,
+            node,
+            observers: observers_to_stay(frame, job, view, node, now),
+            co_replicas: match frame.strategy(job) {
+                // an accepted outage: nobody is protected
+                Strategy::All => BTreeSet::new(),
+                _ => protected(frame, view, node),
+            },
+            out: frame.out(job),
+        }
+    }
+
     fn run(&self, evidence: &mut Evidence<'a>) -> Part<(Baseline, Vec<String>)> {
         let alone = self.frame.plan.nodes.len() == 1;
         let outage = self.frame.strategy(self.job) == Strategy::All;

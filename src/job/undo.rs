@@ -29,12 +29,9 @@ pub(super) fn go_on(desk: &mut Desk, host: TargetIx) -> bool {
 
 /// One runs: nothing else is done to the host before its end is known, not even when a person has it taken up again.
 pub(super) fn awaits(desk: &mut Desk, host: TargetIx) -> bool {
-    let running = desk.job.hosts[host].undos.iter().find_map(|(step, undo)| match undo.state {
-        UndoState::Running { since } => Some((*step, undo.times, since)),
-        _ => None,
-    });
-    let Some((step, attempt, since)) = running else { return false };
-    desk.deadline(Task::HostUndo { host, step, attempt }, since + desk.frame.plan.steps[step].timeout_ms);
+    let Some((step, undo, since)) = desk.job.hosts[host].running_undo() else { return false };
+    let task = Task::HostUndo { host, step, attempt: undo.times };
+    desk.deadline(task, since + desk.frame.plan.steps[step].timeout_ms);
     true
 }
 

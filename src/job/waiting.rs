@@ -3,7 +3,7 @@
 use super::event::Ms;
 use super::group::Barrier;
 use super::heard::View;
-use super::model::{Job, Stage, Standing, UndoState};
+use super::model::{Job, Stage, Standing};
 use super::open::Round;
 use super::rules::Frame;
 use super::takeout::{self, Takeout};
@@ -85,7 +85,7 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
             Takeout::Ready(..) => "nothing: it may open".into(),
             Takeout::Open(needs) => {
                 asked = Vec::from_iter(needs.iter().map(|need| need.asked.0).collect::<BTreeSet<_>>());
-                match last_heard(frame, job, view, node, now) {
+                match takeout::last_heard(frame, job, view, node, now) {
                     Some(why) => format!("this to change: {why}"),
                     None => "answers of its neighbours and observers".into(),
                 }
@@ -97,16 +97,6 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
     let idle = !job.hosts.iter().any(|host| host.busy());
     let deadline = idle.then_some(job.progress_at + frame.plan.blocked_timeout_ms);
     Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline, person: false }
-}
-
-/// What spoke against taking it out when everybody had last answered; they are being asked again. For the reader alone.
-fn last_heard(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Option<String> {
-    let mut frame = frame.clone();
-    frame.rules.refuse_stale_answers = false;
-    match takeout::judge(&frame, job, view, node, now) {
-        Takeout::Blocked { why, .. } => Some(format!("{why} (as last heard)")),
-        _ => None,
-    }
 }
 
 /// `rollbook approve` is the word that every reader can give; at a terminal `yes` does.
@@ -123,10 +113,7 @@ fn answer_words(because: &str) -> String {
 }
 
 fn undoing(frame: &Frame, job: &Job, host: TargetIx) -> Option<Waiting> {
-    let (step, since) = job.hosts[host].undos.iter().find_map(|(step, undo)| match undo.state {
-        UndoState::Running { since } => Some((*step, since)),
-        _ => None,
-    })?;
+    let (step, _, since) = job.hosts[host].running_undo()?;
     let deadline = Some(since + frame.plan.steps[step].timeout_ms);
     let what = "the end of its undo".to_string();
     Some(Waiting { host: Some(host), step: Some(step), what, asked: vec![], since, deadline, person: false })
@@ -168,10 +155,13 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Op
                 let node = frame.plan.hosts[host].node;
                 let why = match judged.then(|| takeout::judge(frame, job, view, node, now)) {
                     Some(Takeout::Blocked { why, .. }) => Some(why),
-                    Some(Takeout::Open(_)) => last_heard(frame, job, view, node, now),
+                    Some(Takeout::Open(_)) => takeout::last_heard(frame, job, view, node, now),
                     _ => None,
                 };
-                why.map_or(before.clone(), |why| format!("{before}: {why}"))
+                match why {
+                    Some(why) => format!("{before}: {why}"),
+                    None => before,
+                }
             }
         },
     };

@@ -78,13 +78,14 @@ async fn schema(session: &Session, replication: &str) -> Result<()> {
     session.query_unpaged(keyspace, ()).await.context("keyspace orders")?;
     let table = "CREATE TABLE IF NOT EXISTS orders.load (id int PRIMARY KEY, v text)";
     // the node that is asked next may not have heard of the keyspace yet
-    for _ in 0..30 {
-        if session.query_unpaged(table, ()).await.is_ok() {
-            break;
+    let mut tries = 0;
+    while let Err(error) = session.query_unpaged(table, ()).await {
+        tries += 1;
+        if tries > 30 {
+            return Err(error).context("table orders.load");
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    session.query_unpaged(table, ()).await.context("table orders.load")?;
     Ok(())
 }
 
