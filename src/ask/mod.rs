@@ -1,4 +1,5 @@
-//! One question to one node, as text: the plan's words, a deadline, one call at a time a node.
+//! One question to one node, as text: the plan's words, a deadline, one `nodetool` at a time a node and one look at
+//! its machine.
 //!
 //! Must never guess: a status other than 0, silence, output past its bound and text that cannot be
 //! read are `Unreadable`, with one sentence that says what was asked and what came instead.
@@ -57,10 +58,19 @@ pub struct Reply {
     pub at: Ms,
 }
 
+#[derive(Debug)]
+struct Node {
+    words: NodeWords,
+    /// Held by a `nodetool`, which is a JVM start there.
+    turn: Mutex<Link>,
+    /// Held by a look at the machine, which costs next to nothing, and need not wait for a JVM.
+    look: Mutex<()>,
+}
+
 /// Asks the nodes of one cluster. Share it (`Arc`): its limits hold for whoever asks through it.
 #[derive(Debug)]
 pub struct Asker {
-    nodes: Vec<(NodeWords, Mutex<Link>)>,
+    nodes: Vec<Node>,
     env: BTreeMap<String, String>,
     at_once: Arc<Semaphore>,
     deadline: Duration,
@@ -76,7 +86,8 @@ pub struct Asker {
 impl Asker {
     /// `env` is set over this process's own environment (the sandbox's `PATH`).
     pub fn new(nodes: Vec<NodeWords>, env: BTreeMap<String, String>) -> Self {
-        let nodes = nodes.into_iter().map(|words| (words, Mutex::default())).collect();
+        let node = |words| Node { words, turn: Mutex::default(), look: Mutex::default() };
+        let nodes = nodes.into_iter().map(node).collect();
         Asker {
             nodes,
             env,
@@ -125,52 +136,53 @@ impl Asker {
 
     /// How the node is called in sentences.
     pub fn name(&self, node: NodeIx) -> &str {
-        &self.nodes[node].0.name
+        &self.nodes[node].words.name
     }
 
     /// Standard output of `nodetool ARGS` on a node.
     pub async fn nodetool(&self, node: NodeIx, args: &[&str]) -> Result<Output, Failure> {
-        let words = fill_args(&self.nodes[node].0.nodetool, args);
+        let Node { words: named, turn, .. } = &self.nodes[node];
+        let words = fill_args(&named.nodetool, args);
         let limit = if matches!(args.first(), Some(&"describering" | &"ring")) { RING_LIMIT } else { LIMIT };
         let what = format!("nodetool {}", args.join(" "));
-        self.call(node, what, words, limit, self.sockets.as_ref()).await
-    }
-
-    /// Standard output of a far command.
-    pub async fn ssh(&self, node: NodeIx, far: &[&str]) -> Result<Output, Failure> {
-        let mut words = self.nodes[node].0.ssh.clone();
-        words.extend(far.iter().map(|word| (*word).to_owned()));
-        self.call(node, far.join(" "), words, LIMIT, None).await
-    }
-
-    /// Standard output of a command of this machine that is about a node.
-    pub async fn command(&self, node: NodeIx, words: Vec<String>) -> Result<Output, Failure> {
-        self.call(node, words.join(" "), words, LIMIT, None).await
-    }
-
-    /// `sockets`: by way of the connection that is shared, where there is one.
-    async fn call(
-        &self,
-        node: NodeIx,
-        what: String,
-        words: Vec<String>,
-        limit: usize,
-        sockets: Option<&Sockets>,
-    ) -> Result<Output, Failure> {
-        let (named, turn) = &self.nodes[node];
         // The node's turn first: waiting for a slow node must not take a place from the others.
         let mut link = turn.lock().await;
         let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
         let call = |words| Call { what, node: named.name.clone(), words, limit, deadline: self.deadline };
-        let Some(sockets) = sockets else { return self.made(call(words)).await };
+        let Some(sockets) = &self.sockets else { return self.made(call(words)).await };
         let through = link.through(sockets, node, &named.ssh, words.clone());
         let done = self.made(call(through)).await;
         match &done {
-            Ok(_) => link.answered(sockets, node, &named.ssh, &self.env),
+            Ok(_) => {
+                if sockets.full() {
+                    // (a node whose turn is taken is in use)
+                    self.nodes.iter().filter_map(|node| node.turn.try_lock().ok()).for_each(|mut link| link.rest());
+                }
+                link.answered(sockets, node, &named.ssh, &self.env);
+            }
             Err(_) => link.failed(),
         }
         // whoever reads of a failure tries the playbook's own words
         done.map_err(|failure| Failure { words, ..failure })
+    }
+
+    /// Standard output of a far command.
+    pub async fn ssh(&self, node: NodeIx, far: &[&str]) -> Result<Output, Failure> {
+        let mut words = self.nodes[node].words.ssh.clone();
+        words.extend(far.iter().map(|word| (*word).to_owned()));
+        self.look(node, far.join(" "), words).await
+    }
+
+    /// Standard output of a command of this machine that is about a node.
+    pub async fn command(&self, node: NodeIx, words: Vec<String>) -> Result<Output, Failure> {
+        self.look(node, words.join(" "), words).await
+    }
+
+    async fn look(&self, node: NodeIx, what: String, words: Vec<String>) -> Result<Output, Failure> {
+        let Node { words: named, look, .. } = &self.nodes[node];
+        let _turn = look.lock().await;
+        let _place = self.at_once.acquire().await.expect("the semaphore is never closed");
+        self.made(Call { what, node: named.name.clone(), words, limit: LIMIT, deadline: self.deadline }).await
     }
 
     async fn made(&self, call: Call) -> Result<Output, Failure> {

@@ -39,6 +39,11 @@ impl Sockets {
         made.then(|| Sockets { folder, places: Arc::new(Semaphore::new(MASTERS)) })
     }
 
+    /// Are all places taken? Then those that are not used are to be freed before another is wanted.
+    pub fn full(&self) -> bool {
+        self.places.available_permits() == 0
+    }
+
     fn of(&self, node: usize) -> PathBuf {
         self.folder.join(node.to_string())
     }
@@ -68,9 +73,9 @@ struct Master {
 impl Link {
     /// The words of a question, by way of the master if there is one.
     pub fn through(&mut self, sockets: &Sockets, node: usize, ssh: &[String], words: Vec<String>) -> Vec<String> {
-        let idle = self.answered.is_none_or(|at| at.elapsed() > IDLE);
+        self.rest();
         let lives = self.master.as_mut().is_some_and(|master| matches!(master.child.try_wait(), Ok(None)));
-        if idle || !lives {
+        if !lives {
             self.master = None;
             return words;
         }
@@ -83,6 +88,13 @@ impl Link {
         self.answered = Some(Instant::now());
         if again && self.master.is_none() && may_be_shared(ssh) {
             self.master = master(sockets, node, ssh, env);
+        }
+    }
+
+    /// Lets go of a connection that is not used any more.
+    pub fn rest(&mut self) {
+        if self.answered.is_none_or(|at| at.elapsed() > IDLE) {
+            self.master = None;
         }
     }
 

@@ -1,13 +1,25 @@
 //! Can every host be worked on? Asked before anything disruptive; changes nothing.
 
-use crate::ask::{Asker, Failure, Reason};
+use crate::ask::{Asker, Failure, Heard, Reason};
 use crate::diagnostic::Severity;
+use crate::job::event::Question;
+use crate::job::view::Answer;
 use crate::plan::model::{NodeIx, Plan, Target, TargetIx};
 use crate::playbook::model::{StepKind, TakesDown};
 use crate::topology::nodetool::parse_netstats;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
+
+/// What was found, and what was heard on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Preflight {
+    /// Sorted by target and check; empty: nothing stands in the way.
+    pub findings: Vec<PreflightFinding>,
+    /// Whom each host reaches: a run that begins at once need not ask for it again.
+    pub heard: Vec<Heard>,
+}
 
 /// What stands in the way of a run on one host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,30 +58,34 @@ struct Wanted {
     sudo: Option<Severity>,
     enabled: Option<(String, Severity)>,
     mode: Severity,
+    /// Is it to say whom it reaches? Before anything is taken out every node is asked that.
+    reach: bool,
 }
 
 /// Makes the preflight of the targets given, all at once within the limits of the asker, which must be of
-/// this plan's nodes. Sorted by target and check; empty: nothing stands in the way.
-pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) -> Vec<PreflightFinding> {
+/// this plan's nodes.
+pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) -> Preflight {
     let mut tasks = JoinSet::new();
     for &target in targets {
-        let host = Host { asker: asker.clone(), target, node: plan.hosts[target].node };
+        let node = plan.hosts[target].node;
+        let host = Host { asker: asker.clone(), target, node, address: plan.nodes[node].address };
         let wanted = Wanted::of(plan, &plan.hosts[target]);
         tasks.spawn(async move { host.asked(&wanted).await });
     }
-    let mut findings = Vec::new();
+    let Preflight { mut findings, mut heard } = Preflight::default();
     let mut machines: BTreeMap<String, Vec<(TargetIx, NodeIx)>> = BTreeMap::new();
     while let Some(done) = tasks.join_next().await {
         // A task ends early only when it panics, and that is passed on.
         let seen = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         findings.extend(seen.findings);
+        heard.extend(seen.heard);
         if let Some(machine) = seen.machine {
             machines.entry(machine).or_default().push((seen.target, seen.node));
         }
     }
     findings.extend(machines_and_groups(asker, plan, machines.into_values().collect()));
     findings.sort();
-    findings
+    Preflight { findings, heard }
 }
 
 /// Nodes of one machine are one group; and those that were one by their machine id still are.
@@ -129,7 +145,8 @@ impl Wanted {
             (plan.service.clone(), if later { Severity::Warning } else { Severity::Error })
         });
         let mode = if plan.ignore_down { Severity::Warning } else { Severity::Error };
-        Wanted { sudo, enabled, mode }
+        let reach = plan.phases.first().is_some_and(|phase| phase.disruptive(plan));
+        Wanted { sudo, enabled, mode, reach }
     }
 }
 
@@ -146,6 +163,7 @@ struct Host {
     asker: Arc<Asker>,
     target: TargetIx,
     node: NodeIx,
+    address: IpAddr,
 }
 
 struct Seen {
@@ -153,32 +171,48 @@ struct Seen {
     node: NodeIx,
     machine: Option<String>,
     findings: Vec<PreflightFinding>,
+    heard: Option<Heard>,
 }
 
 impl Host {
     async fn asked(self, wanted: &Wanted) -> Seen {
-        let mut findings = Vec::new();
-        if let Some(machine) = self.all_well(wanted).await {
-            findings.extend(self.mode(wanted.mode).await);
-            return Seen { target: self.target, node: self.node, machine: Some(machine), findings };
-        }
-        let machine = match self.asker.ssh(self.node, &["cat", "/etc/machine-id"]).await {
-            Ok(output) => self.machine(output.text.trim(), &mut findings),
-            Err(failure) => {
-                // Without ssh the other answers would say the same once more.
-                let help = "try the words by hand on this machine; `cluster.ssh` says how hosts are reached";
-                findings.push(self.finding(Severity::Error, PreflightCheck::Ssh, failure.to_string(), help));
-                return Seen { target: self.target, node: self.node, machine: None, findings };
+        let (target, node) = (self.target, self.node);
+        let mut seen = Seen { target, node, machine: None, findings: Vec::new(), heard: None };
+        seen.machine = self.all_well(wanted).await;
+        if seen.machine.is_none() {
+            match self.asker.ssh(node, &["cat", "/etc/machine-id"]).await {
+                Ok(output) => seen.machine = self.machine(output.text.trim(), &mut seen.findings),
+                Err(failure) => {
+                    // Without ssh the other answers would say the same once more.
+                    let help = "try the words by hand on this machine; `cluster.ssh` says how hosts are reached";
+                    let message = failure.to_string();
+                    seen.findings.push(self.finding(Severity::Error, PreflightCheck::Ssh, message, help));
+                    return seen;
+                }
             }
-        };
-        if let Some(severity) = wanted.sudo {
-            findings.extend(self.sudo(severity).await);
+            if let Some(severity) = wanted.sudo {
+                seen.findings.extend(self.sudo(severity).await);
+            }
+            if let Some((service, severity)) = &wanted.enabled {
+                seen.findings.extend(self.enabled(service, *severity).await);
+            }
         }
-        if let Some((service, severity)) = &wanted.enabled {
-            findings.extend(self.enabled(service, *severity).await);
+        if wanted.reach {
+            seen.heard = self.reach().await;
         }
-        findings.extend(self.mode(wanted.mode).await);
-        Seen { target: self.target, node: self.node, machine, findings }
+        if seen.heard.is_none() {
+            seen.findings.extend(self.mode(wanted.mode).await);
+        }
+        seen
+    }
+
+    /// Whom it reaches. Only of a node that serves: one that does not names itself among those it cannot reach (lab: a
+    /// drained one, 4.1 and 5.0).
+    async fn reach(&self) -> Option<Heard> {
+        let reply = self.asker.ask(self.node, Question::Describe).await;
+        let serves = matches!(&reply.answer, Answer::Describe(view) if !view.unreachable.contains(&self.address));
+        let (node, question) = (self.node, Question::Describe);
+        serves.then_some(Heard { node, question, answer: reply.answer, asked: reply.asked, at: reply.at })
     }
 
     /// All of it in one session, which gives the machine's id when nothing stands in the way. Otherwise one thing after

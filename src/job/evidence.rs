@@ -32,18 +32,28 @@ impl<'v> Evidence<'v> {
     /// An answer asked at or after `since`; a liveness answer must also be fresh (semantics.md §4: not older than
     /// twice `poll` plus its own duration, counted from the asking). Otherwise the question becomes a need.
     pub fn read(&mut self, node: NodeIx, question: Question, since: Ms) -> Option<&'v Heard> {
+        self.read_within(node, question, since, self.usual_age(question))
+    }
+
+    /// Is there such an answer?
+    pub fn knows(&self, node: NodeIx, question: Question, since: Ms) -> bool {
+        self.known(node, question, since, self.usual_age(question)).is_some()
+    }
+
+    fn usual_age(&self, question: Question) -> Ms {
         let liveness = matches!(question, Question::Status | Question::Info | Question::Mode);
-        let oldest = if liveness { 2 * self.poll } else { Ms::MAX };
-        self.read_within(node, question, since, oldest)
+        if liveness { 2 * self.poll } else { Ms::MAX }
+    }
+
+    fn known(&self, node: NodeIx, question: Question, since: Ms, oldest: Ms) -> Option<&'v Heard> {
+        let fresh = |heard: &&Heard| heard.at.saturating_add(oldest) >= self.now || self.stale_counts;
+        self.view.heard(node, question).filter(|heard| heard.asked >= since).filter(fresh)
     }
 
     /// The same with an age of its own, counted from the asking plus the answer's own duration.
     pub fn read_within(&mut self, node: NodeIx, question: Question, since: Ms, oldest: Ms) -> Option<&'v Heard> {
-        if let Some(heard) = self.view.heard(node, question) {
-            let fresh = heard.at.saturating_add(oldest) >= self.now || self.stale_counts;
-            if heard.asked >= since && fresh {
-                return Some(heard);
-            }
+        if let Some(heard) = self.known(node, question, since, oldest) {
+            return Some(heard);
         }
         let horizon = self.now.saturating_sub(oldest);
         self.needs.push(Need { asked: (node, question), since: since.max(horizon), poll: self.poll });

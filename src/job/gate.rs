@@ -85,8 +85,9 @@ pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
             Verdict::Yes(verdict) => {
                 let gate = current(view, target, terms);
                 let row = if gate.held > 0 { gate.row } else { since(&gate, terms) };
+                // each poll begins with a look at the machine
                 let asked =
-                    view.heard(frame.plan.hosts[target].node, Question::Status).map_or(now, |heard| heard.asked);
+                    view.heard(frame.plan.hosts[target].node, Question::BootId).map_or(now, |heard| heard.asked);
                 set(view, target, Gate { held: gate.held + 1, row, verdict, asked, ..fresh });
             }
         }
@@ -158,11 +159,22 @@ pub(super) fn between(frame: &Frame, job: &Job, view: &View, target: TargetIx, t
     if gate.held == 0 {
         return vec![];
     }
+    // (in a longer row the node's own word on whom it reaches would be too old at its end)
+    let early = gate.held + 2 < terms.stable;
+    if gate.held + 1 < terms.stable && comes_back_too(frame, job, view, target) {
+        return vec![]; // what the observers say then is wanted of that one too
+    }
     let mut evidence = Evidence::new(frame, view, now, terms.poll);
     let poll = poll(frame, job, view, target, terms, &gate);
     // what is wrong with an answer is said when the poll is judged
-    let _ = poll.lasting(&mut evidence, gate.held + 2 <= terms.stable);
+    let _ = poll.lasting(&mut evidence, early);
     evidence.needs
+}
+
+/// Is another host at its gate that has not held yet?
+fn comes_back_too(frame: &Frame, job: &Job, view: &View, target: TargetIx) -> bool {
+    let mut others = (0..job.hosts.len()).filter(|other| *other != target && job.hosts[*other].in_work());
+    others.any(|other| terms(frame, job, other).is_some_and(|terms| current(view, other, terms).held == 0))
 }
 
 pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Verdict {
@@ -178,6 +190,15 @@ pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, ter
     }
 }
 
+/// The same of what the observers see. A machine that has just not been ready took no answer of theirs into account: one
+/// that a neighbour's poll brought at that time counts for the first good poll as well.
+fn seen_since(gate: &Gate, terms: Terms) -> Ms {
+    match gate.evaluated {
+        evaluated if evaluated > 0 && gate.early => evaluated.saturating_sub(terms.poll / 2).max(terms.started),
+        _ => since(gate, terms),
+    }
+}
+
 fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, terms: Terms, gate: &Gate) -> Poll<'a> {
     let since = since(gate, terms);
     Poll {
@@ -190,13 +211,31 @@ fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, te
         held: gate.held,
         last: gate.held + 1 >= terms.stable,
         since,
+        seen_since: seen_since(gate, terms),
         row: if gate.held > 0 { gate.row } else { since },
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::in_step;
+    use super::{Gate, Terms, in_step, seen_since, since};
+
+    #[test]
+    fn what_the_observers_saw_a_moment_before_the_machine_was_ready_counts_for_the_first_poll_only() {
+        let terms = Terms { step: 3, started: 74_000, poll: 5_000, stable: 3 };
+        let early = Gate { early: true, evaluated: 80_000, ..Gate::default() };
+        assert_eq!((since(&early, terms), seen_since(&early, terms)), (80_001, 77_500));
+        // never from before the step
+        let first = Gate { early: true, evaluated: 75_000, ..Gate::default() };
+        assert_eq!(seen_since(&first, terms), 74_000);
+        for gate in [
+            Gate::default(),
+            Gate { evaluated: 80_000, ..Gate::default() },
+            Gate { evaluated: 80_000, held: 1, asked: 78_000, ..Gate::default() },
+        ] {
+            assert_eq!(seen_since(&gate, terms), since(&gate, terms), "{gate:?}");
+        }
+    }
 
     #[test]
     fn rows_of_polls_fall_into_step() {

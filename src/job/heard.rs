@@ -46,7 +46,7 @@ pub struct Gate {
     /// Only answers asked after this count for the next poll.
     pub evaluated: Ms,
     pub held: u32,
-    /// When the host itself was asked who is up, for the last good poll.
+    /// When the last good poll began: with a look at the machine.
     pub asked: Ms,
     /// Answers asked before this belong to no poll of those that held in a row.
     pub row: Ms,

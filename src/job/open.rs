@@ -174,11 +174,18 @@ fn ask_ahead(desk: &mut Desk, soon: &Job, last: Last) {
         let lasts = |question| match question {
             Question::Status => last == Last::UnderWay,
             Question::Gossip => true,
-            _ => last <= Last::Next,
+            _ => last <= Last::Soon,
         };
-        let needs: Vec<Need> = needs.into_iter().filter(|need| lasts(need.asked.1)).collect();
+        let needs = needs.into_iter().filter(|need| lasts(need.asked.1) && !has_polls_to_answer(desk, need.asked.0));
+        let needs: Vec<Need> = needs.collect();
         desk.ask(&needs);
     }
+}
+
+/// Is it in work itself, and not yet at its last poll? A question that can wait would put its next poll off.
+fn has_polls_to_answer(desk: &Desk, node: NodeIx) -> bool {
+    let target = desk.frame.target_of.get(&node).filter(|target| desk.job.hosts[**target].in_work());
+    target.is_some_and(|target| last_poll(desk, *target) != Some(Last::UnderWay))
 }
 
 /// How far off the last good poll is that a host wants.
@@ -186,6 +193,8 @@ fn ask_ahead(desk: &mut Desk, soon: &Job, last: Last) {
 enum Last {
     UnderWay,
     Next,
+    /// The one behind the next.
+    Soon,
     Later,
 }
 
@@ -201,6 +210,7 @@ fn last_poll(desk: &Desk, target: TargetIx) -> Option<Last> {
     Some(match terms.stable.saturating_sub(gate.held) {
         0 | 1 if desk.now >= gate::due(&gate, terms) => Last::UnderWay,
         0 | 1 => Last::Next,
+        2 => Last::Soon,
         _ => Last::Later,
     })
 }

@@ -236,7 +236,7 @@ pub fn assemble(
             (Replication::Local, _) => continue,
             (Replication::Unknown(_), _) => None,
             (_, Some(text)) => {
-                let ring = rings.add(name, text)?;
+                let ring = rings.add(name, replication, text)?;
                 shared.entry(replication).or_insert(ring);
                 Some(ring)
             }

@@ -33,8 +33,8 @@ fn the_six_hosts() {
         "1 drain           10m  exit 0, and the node says `Mode: DRAINED`",
         "      ssh ‹host› nodetool drain",
         "3 reboot           2m  exit 0 or 255, the connection may break; proved in 4",
-        "4 wait-up         30m  UN at 3 observers, own view complete, mode NORMAL, CQL open if it was, one schema, \
-         another boot id, newer generation; 3 times in a row",
+        "4 wait-up         30m  UN and CQL open if it was, 3 times in a row; by the last UN at 3 observers, own view \
+         complete, every node reached, one schema, another boot id, newer generation",
         "          a host held back 30m, then it is skipped",
         "saved to plan.json; `rollbook run plan.json` runs exactly this",
     ];

@@ -1,8 +1,9 @@
 //! Described rings → replica sets of host indexes, each held against the owners of the tokens.
 
 use super::{Refused, contradiction};
-use crate::topology::model::{Host, HostIx, Ring, TokenRange};
+use crate::topology::model::{Factor, Host, HostIx, Replication, Ring, TokenRange};
 use crate::topology::nodetool::{DescribedRing, RingView};
+use crate::topology::placement;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,17 +20,29 @@ pub struct Rings<'a> {
     hosts: &'a [Host],
     index: BTreeMap<IpAddr, HostIx>,
     tokens: BTreeSet<&'a str>,
+    /// The same as numbers, with their owners. None: not all of them are numbers, or not all owners are known.
+    owners: Option<Vec<(i128, HostIx)>>,
     rings: Vec<Ring>,
 }
 
 impl<'a> Rings<'a> {
     pub fn new(hosts: &'a [Host], owners: &'a RingView) -> Self {
-        let index = hosts.iter().enumerate().map(|(at, host)| (host.address, at)).collect();
-        Rings { hosts, index, tokens: owners.tokens.keys().map(String::as_str).collect(), rings: Vec::new() }
+        let index: BTreeMap<IpAddr, HostIx> = hosts.iter().enumerate().map(|(at, host)| (host.address, at)).collect();
+        let tokens: BTreeSet<&str> = owners.tokens.keys().map(String::as_str).collect();
+        let owner = |(token, at): (&String, &IpAddr)| Some((token.parse().ok()?, *index.get(at)?));
+        let owners: Option<BTreeMap<i128, HostIx>> = owners.tokens.iter().map(owner).collect();
+        // (one number written in two ways is no ring that can be walked)
+        let owners = owners.filter(|owners| owners.len() == tokens.len()).map(|owners| owners.into_iter().collect());
+        Rings { hosts, index, tokens, owners, rings: Vec::new() }
     }
 
-    /// Adds the ring of one keyspace; gives its index.
-    pub fn add(&mut self, keyspace: &str, described: &DescribedRing) -> Result<usize, Refused> {
+    /// Adds the ring of one keyspace, and holds it against what its replication makes of the tokens; gives its index.
+    pub fn add(
+        &mut self,
+        keyspace: &str,
+        replication: &Replication,
+        described: &DescribedRing,
+    ) -> Result<usize, Refused> {
         self.places(keyspace, described)?;
         let ends: BTreeSet<&str> = described.ranges.iter().map(|range| range.end.as_str()).collect();
         if let Some(token) = self.tokens.symmetric_difference(&ends).next() {
@@ -54,8 +67,42 @@ impl<'a> Rings<'a> {
             });
             ring.ranges.push(TokenRange { start: range.start.clone(), end: range.end.clone(), set: index });
         }
+        self.as_computed(keyspace, replication, &ring)?;
         self.rings.push(ring);
         Ok(self.rings.len() - 1)
+    }
+
+    /// Two ways to know who holds a replica of what must lead to one answer: an error in either would take out two
+    /// replicas of a range. Only the cluster's own word counts where replicas are transient, or placed by what is not
+    /// known here, and where tokens are not numbers.
+    fn as_computed(&self, keyspace: &str, replication: &Replication, said: &Ring) -> Result<(), Refused> {
+        let whole = |factor: &Factor| factor.transient == 0;
+        let known = match replication {
+            Replication::Simple(factor) => whole(factor),
+            Replication::NetworkTopology(factors) => factors.values().all(whole),
+            _ => false,
+        };
+        let (true, Some(owners)) = (known, &self.owners) else { return Ok(()) };
+        let computed = placement::replicas(owners, self.hosts, replication);
+        for (said_range, range) in said.ranges.iter().zip(&computed.ranges) {
+            let (said_set, set) = (&said.sets[said_range.set], &computed.sets[range.set]);
+            if said_set != set {
+                return contradiction(format!(
+                    "the range ({}, {}] of `{keyspace}` is on {} in describering, and on {} by its tokens and its \
+                     replication",
+                    said_range.start,
+                    said_range.end,
+                    self.addresses(said_set),
+                    self.addresses(set)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn addresses(&self, set: &[HostIx]) -> String {
+        let addresses: Vec<String> = set.iter().map(|host| self.hosts[*host].address.to_string()).collect();
+        if addresses.is_empty() { "nobody".into() } else { addresses.join(", ") }
     }
 
     fn places(&self, keyspace: &str, described: &DescribedRing) -> Result<(), Refused> {

@@ -83,7 +83,7 @@ fn computed_placement_is_what_two_data_centres_printed() {
     let hosts = hosts(std::slice::from_ref(&said), &owners).unwrap();
     let described = parse_describering(&read(&format!("{folder}/describering_orders.out"))).unwrap();
     let mut rings = rings::Rings::new(&hosts, &owners);
-    rings.add("orders", &described).unwrap();
+    rings.add("orders", &said.cluster.keyspaces["orders"], &described).unwrap();
     let computed = replicas(&tokens(&owners, &hosts), &hosts, &said.cluster.keyspaces["orders"]);
     assert_eq!(rings.done(), [computed]);
     let sizes: BTreeSet<usize> = described.ranges.iter().map(|range| range.endpoints.len()).collect();
@@ -126,6 +126,15 @@ fn half_a_table_is_no_smaller_cluster() {
         (
             refused(|said, _, _| drop(said[1].cluster.keyspaces.remove("orders"))),
             "h1 lists the keyspace `orders`, h2 does not",
+        ),
+        // A ring against what its replication makes of the tokens.
+        (
+            refused(|_, _, described| {
+                let range = &mut described.get_mut("system_auth").unwrap().ranges[0];
+                let other = [h(1), h(2), h(3)].into_iter().find(|at| !range.endpoints.contains(at)).unwrap();
+                range.endpoints = [other].into();
+            }),
+            "in describering, and on 10.77.0.1",
         ),
         // Rings against owners, owners against status.
         (refused(|_, owners, _| drop(owners.tokens.pop_first())), "has 4 tokens in status and 3 in ring"),

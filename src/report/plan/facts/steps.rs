@@ -92,7 +92,7 @@ fn succeeds(plan: &Plan, number: usize) -> String {
         StepKind::Reboot => format!("{exit}, the connection may break{judged}"),
         StepKind::WaitDown => format!("the observers see it down, {} in a row", count(step.stable, "time", "")),
         StepKind::WaitUp => {
-            return format!("{}; {} in a row", gate_words(plan, number), count(step.stable, "time", ""));
+            return gate_words(plan, number);
         }
         StepKind::Pause => "the time is over".into(),
         StepKind::Verify => {
@@ -181,5 +181,9 @@ fn gate_words(plan: &Plan, number: usize) -> String {
     };
     let observers = plan.nodes.len().saturating_sub(1).clamp(1, 3);
     let seen = count(observers as u32, "observer", "");
-    format!("UN at {seen}, own view complete, mode NORMAL, CQL open if it was, one schema{proof}")
+    let times = count(plan.steps[number].stable, "time", "");
+    let last = if plan.steps[number].stable > 1 { "; by the last " } else { ", " };
+    format!(
+        "UN and CQL open if it was, {times} in a row{last}UN at {seen}, own view complete, every node reached, one schema{proof}"
+    )
 }
