@@ -11,7 +11,7 @@ use crate::display::{About, Lines, Noted, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;
 use crate::execute::signals;
-use crate::job::event::{Outcome, Question, Resolution, Stop};
+use crate::job::event::{Ms, Outcome, Question, Resolution, Stop};
 use crate::job::model::Job;
 use crate::job::rules::Rules;
 use crate::job::view::{Answer, Input};
@@ -26,6 +26,9 @@ use tokio::sync::mpsc::unbounded_channel;
 
 /// Between TERM and KILL for what is ended.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Ring and replication as planning read them count for so long, from the first question.
+const SHAPE_MS: Ms = 120_000;
 
 /// A run of the store that is to be carried out, or gone on with.
 pub struct Work {
@@ -149,6 +152,8 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
 
 /// What planning has heard, as answers with their age: the run asks again for what is too old.
 fn already_heard(plan: &Plan, seen: Seen) -> Vec<Input> {
+    // (a person who thinks, or a run on another cluster, may lie between)
+    let recent = super::context::now().saturating_sub(seen.at) <= SHAPE_MS;
     let shape = Input::Answered {
         node: 0,
         question: Question::Shape,
@@ -161,7 +166,7 @@ fn already_heard(plan: &Plan, seen: Seen) -> Vec<Input> {
         let Heard { question, answer, asked, at, .. } = heard;
         Some(Input::Answered { node, question, answer, asked, at })
     };
-    std::iter::once(shape).chain(seen.heard.into_iter().filter_map(of)).collect()
+    recent.then_some(shape).into_iter().chain(seen.heard.into_iter().filter_map(of)).collect()
 }
 
 /// Is there anything in the plan that a person must approve of, or may be asked about?

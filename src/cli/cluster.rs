@@ -156,6 +156,7 @@ impl Cluster {
             let failure = Failure::new(Exit::BadFile, found.message);
             Failure { help: found.help, ..failure }
         })?;
+        let at = crate::ask::now();
         let discovered = discover::discover_noting(&words, &self.seeds, self.env.clone(), &self.ledger)
             .await
             .map_err(not_discovered)?;
@@ -163,7 +164,7 @@ impl Cluster {
             context.say(format_args!("warning: {note}"));
         }
         // the first reading stays: it is what the plan was made from, or compared with
-        if let Some(seen) = already_seen(&discovered).into_inner() {
+        if let Some(seen) = already_seen(&discovered, at).into_inner() {
             let _ = self.seen.set(seen);
         }
         Ok(discovered)
@@ -190,10 +191,10 @@ impl Cluster {
     }
 }
 
-/// A reading that a run need not make once more.
-pub fn already_seen(found: &Discovered) -> OnceLock<Seen> {
+/// A reading that a run need not make once more; `at` is when it began.
+pub fn already_seen(found: &Discovered, at: Ms) -> OnceLock<Seen> {
     let shape = Shape { topology: found.topology.clone(), schema_ids: found.schema_ids.clone() };
-    OnceLock::from(Seen { at: crate::ask::now(), shape, heard: found.heard.clone() })
+    OnceLock::from(Seen { at, shape, heard: found.heard.clone() })
 }
 
 /// A topology from a file.

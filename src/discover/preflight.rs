@@ -197,22 +197,26 @@ impl Host {
                 seen.findings.extend(self.enabled(service, *severity).await);
             }
         }
-        if wanted.reach {
-            seen.heard = self.reach().await;
-        }
-        if seen.heard.is_none() {
+        let serves = if wanted.reach {
+            let heard = self.reach().await;
+            let serves = matches!(&heard.answer, Answer::Describe(view) if !view.unreachable.contains(&self.address));
+            seen.heard = Some(heard);
+            serves
+        } else {
+            false
+        };
+        if !serves {
             seen.findings.extend(self.mode(wanted.mode).await);
         }
         seen
     }
 
-    /// Whom it reaches. Only of a node that serves: one that does not names itself among those it cannot reach (lab: a
-    /// drained one, 4.1 and 5.0).
-    async fn reach(&self) -> Option<Heard> {
+    /// Whom it reaches; one that does not serve names itself among those that it cannot reach (lab: a drained one, 4.1
+    /// and 5.0). Whatever it says is handed on: it is newer than what was heard before.
+    async fn reach(&self) -> Heard {
         let reply = self.asker.ask(self.node, Question::Describe).await;
-        let serves = matches!(&reply.answer, Answer::Describe(view) if !view.unreachable.contains(&self.address));
         let (node, question) = (self.node, Question::Describe);
-        serves.then_some(Heard { node, question, answer: reply.answer, asked: reply.asked, at: reply.at })
+        Heard { node, question, answer: reply.answer, asked: reply.asked, at: reply.at }
     }
 
     /// All of it in one session, which gives the machine's id when nothing stands in the way. Otherwise one thing after

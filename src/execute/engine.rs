@@ -129,10 +129,7 @@ impl<'a> Engine<'a> {
 
     async fn go(&mut self) -> Result<Outcome, EngineError> {
         self.begin().await?;
-        // what was heard before the run need not be asked, and must not be taken for the answer to what is
-        while let Ok(input) = self.ctx.rx.try_recv() {
-            self.take(input).await?;
-        }
+        self.take_what_was_heard_before().await?;
         loop {
             let wake_at = self.settle().await?;
             if let Some(outcome) = self.job.ended {
@@ -141,6 +138,27 @@ impl<'a> Engine<'a> {
             let input = self.next_input(wake_at).await?;
             self.take(input).await?;
         }
+    }
+
+    /// What was heard before the run need not be asked, and must not be taken for the answer to what is. It does not count
+    /// where another run was at work meanwhile: hosts may be out of which it says that they are up.
+    async fn take_what_was_heard_before(&mut self) -> Result<(), EngineError> {
+        let mut inputs = Vec::new();
+        while let Ok(input) = self.ctx.rx.try_recv() {
+            inputs.push(input);
+        }
+        let asked = |input: &Input| if let Input::Answered { asked, .. } = input { Some(*asked) } else { None };
+        if let Some(oldest) = inputs.iter().filter_map(asked).min() {
+            let (run, cluster) = (self.ctx.run.clone(), self.frame.plan.cluster.clone());
+            let wrote = blocking(&self.ctx.store, move |store| store.others_wrote_at(&run, &cluster)).await?;
+            if wrote.is_some_and(|at| at >= oldest) {
+                inputs.retain(|input| asked(input).is_none());
+            }
+        }
+        for input in inputs {
+            self.take(input).await?;
+        }
+        Ok(())
     }
 
     /// Takes the run up: what an earlier process left running is waited for, or adopted.

@@ -211,7 +211,7 @@ fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, te
         held: gate.held,
         last: gate.held + 1 >= terms.stable,
         since,
-        seen_since: seen_since(gate, terms),
+        seen_since: if gate.held + 1 >= terms.stable { since } else { seen_since(gate, terms) },
         row: if gate.held > 0 { gate.row } else { since },
     }
 }

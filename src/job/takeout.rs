@@ -327,7 +327,8 @@ impl<'a> Candidate<'a> {
         let streams = self.streams(evidence)?;
         let Some(boot) = boot else { return Ok(None) };
         let Answer::BootId { id, cql_port } = &boot.answer else { return Err(unreadable(&boot.answer)) };
-        if *cql_port && self.frame.reboots(self.job) && self.frame.strategy(self.job) != Strategy::All {
+        let alone = self.frame.plan.group(self.node).is_none();
+        if *cql_port && alone && self.frame.reboots(self.job) && self.frame.strategy(self.job) != Strategy::All {
             // the machine shows all that a reboot is proved against, and the observers the generation
             let transport = Some(true);
             let shown = Baseline { boot_id: Some(id.clone()), transport, cql_port: transport, ..Baseline::default() };

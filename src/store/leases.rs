@@ -126,6 +126,20 @@ impl Store {
         Ok(Some(Held { host_id, run, cluster, since, by, reason, machine, pid, left_running }))
     }
 
+    /// When another run of this cluster last wrote into its journal: what was heard before that may be about hosts that
+    /// it has taken out since.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn others_wrote_at(&self, run: &str, cluster: &str) -> Result<Option<Ms>, StoreError> {
+        let query = "SELECT max(events.at) FROM events JOIN runs ON runs.id = events.run
+                     WHERE runs.cluster = ?1 AND runs.id <> ?2";
+        self.read(|db| {
+            let at: Option<i64> = db.query_row(query, [cluster, run], |row| row.get(0))?;
+            Ok(at.map(|at| at as Ms))
+        })
+    }
+
     /// Gives back every host of the run.
     ///
     /// # Errors

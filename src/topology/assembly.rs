@@ -228,7 +228,7 @@ pub fn assemble(
     agree(said)?;
     let hosts = hosts(said, owners)?;
     let first = &said[0].cluster;
-    let mut rings = rings::Rings::new(&hosts, owners);
+    let mut rings = rings::Rings::new(&hosts, owners, &first.partitioner);
     let mut shared: BTreeMap<&Replication, usize> = BTreeMap::new();
     let mut keyspaces = BTreeMap::new();
     for (name, replication) in &first.keyspaces {

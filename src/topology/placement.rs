@@ -27,14 +27,18 @@ pub fn replicas(tokens: &[(i128, HostIx)], hosts: &[Host], replication: &Replica
             let owners: BTreeSet<HostIx> = sorted.iter().map(|(_, host)| *host).collect();
             walk.ring(|_| owners.iter().copied().collect())
         }
-        Replication::Simple(factor) => walk.ring(|at| walk.simple(at, factor.total as usize)),
+        Replication::Simple(factor) => {
+            let owners: BTreeSet<HostIx> = sorted.iter().map(|(_, host)| *host).collect();
+            let factor = owners.len().min(factor.total as usize);
+            let mut met = Met::of(hosts.len());
+            walk.ring(|at| walk.simple(at, factor, &mut met))
+        }
         Replication::NetworkTopology(factors) => {
-            let racks = RackCounts::of(&walk);
-            let wanted: BTreeMap<&str, Need> = factors
+            let mut datacenters: Vec<DatacenterWalk> = factors
                 .iter()
-                .filter_map(|(dc, factor)| Some((dc.as_str(), racks.need(dc, factor.total as usize)?)))
+                .filter_map(|(name, factor)| DatacenterWalk::of(&walk, name, factor.total as usize))
                 .collect();
-            walk.ring(|at| walk.network_topology(at, &wanted))
+            walk.ring(|at| datacenters.iter_mut().flat_map(|datacenter| datacenter.replicas(sorted[at].0)).collect())
         }
     }
 }
@@ -44,36 +48,80 @@ struct Walk<'a> {
     hosts: &'a [Host],
 }
 
-/// What a data centre still needs on one walk.
-#[derive(Clone, Copy)]
-struct Need {
-    left: usize,
-    /// So many replicas may stand in a rack that already has one.
-    repeats: usize,
+/// What was met on one walk round the ring: cleared in no time.
+struct Met {
+    walk: Vec<u32>,
+    now: u32,
 }
 
-/// Nodes and racks of each data centre, token owners only.
-struct RackCounts<'a> {
-    nodes: BTreeMap<&'a str, BTreeSet<HostIx>>,
-    racks: BTreeMap<&'a str, BTreeSet<&'a str>>,
-}
-
-impl<'a> RackCounts<'a> {
-    fn of(walk: &Walk<'a>) -> Self {
-        let mut counts = RackCounts { nodes: BTreeMap::new(), racks: BTreeMap::new() };
-        for &(_, ix) in walk.tokens {
-            let host = &walk.hosts[ix];
-            counts.nodes.entry(&host.datacenter).or_default().insert(ix);
-            counts.racks.entry(&host.datacenter).or_default().insert(&host.rack);
-        }
-        counts
+impl Met {
+    fn of(count: usize) -> Self {
+        Met { walk: vec![0; count], now: 0 }
     }
 
-    /// None: the data centre has no node, or factor 0, and takes no part in the walk.
-    fn need(&self, dc: &str, factor: usize) -> Option<Need> {
-        let nodes = self.nodes.get(dc)?.len();
-        let racks = self.racks.get(dc)?.len();
-        (factor > 0).then(|| Need { left: factor.min(nodes), repeats: factor.saturating_sub(racks) })
+    fn clear(&mut self) {
+        self.now += 1;
+    }
+
+    /// True the first time on this walk.
+    fn first(&mut self, what: usize) -> bool {
+        std::mem::replace(&mut self.walk[what], self.now) != self.now
+    }
+}
+
+/// The tokens of one data centre: those of others do not change what it holds.
+struct DatacenterWalk {
+    tokens: Vec<(i128, HostIx)>,
+    /// Of each host of the cluster the number of its rack.
+    racks: Vec<usize>,
+    replicas: usize,
+    /// So many replicas may stand in a rack that already has one.
+    repeats: usize,
+    met: Met,
+    racks_met: Met,
+}
+
+impl DatacenterWalk {
+    /// None: the data centre has no node that owns tokens, or factor 0, and takes no part.
+    fn of(walk: &Walk, name: &str, factor: usize) -> Option<Self> {
+        let tokens: Vec<_> = walk.tokens.iter().filter(|(_, ix)| walk.hosts[*ix].datacenter == name).copied().collect();
+        let nodes: BTreeSet<HostIx> = tokens.iter().map(|(_, ix)| *ix).collect();
+        let names: BTreeSet<&str> = nodes.iter().map(|ix| walk.hosts[*ix].rack.as_str()).collect();
+        let number: BTreeMap<&str, usize> = names.iter().enumerate().map(|(number, name)| (*name, number)).collect();
+        let racks = walk.hosts.iter().map(|host| number.get(host.rack.as_str()).copied().unwrap_or(0)).collect();
+        (factor > 0 && !tokens.is_empty()).then(|| DatacenterWalk {
+            tokens,
+            racks,
+            replicas: factor.min(nodes.len()),
+            repeats: factor.saturating_sub(names.len()),
+            met: Met::of(walk.hosts.len()),
+            racks_met: Met::of(names.len()),
+        })
+    }
+
+    /// `NetworkTopologyStrategy.calculateNaturalReplicas`: a node that is passed over is not tried again.
+    fn replicas(&mut self, from: i128) -> Vec<HostIx> {
+        self.met.clear();
+        self.racks_met.clear();
+        let mut repeats = self.repeats;
+        let start = self.tokens.partition_point(|(token, _)| *token < from);
+        let mut chosen = Vec::with_capacity(self.replicas);
+        for (_, ix) in self.tokens[start..].iter().chain(&self.tokens[..start]) {
+            if chosen.len() == self.replicas {
+                break;
+            }
+            if !self.met.first(*ix) {
+                continue;
+            }
+            if !self.racks_met.first(self.racks[*ix]) {
+                if repeats == 0 {
+                    continue;
+                }
+                repeats -= 1;
+            }
+            chosen.push(*ix);
+        }
+        chosen
     }
 }
 
@@ -102,43 +150,15 @@ impl Walk<'_> {
         self.tokens[at..].iter().chain(&self.tokens[..at]).map(|(_, host)| *host)
     }
 
-    fn simple(&self, at: usize, factor: usize) -> Vec<HostIx> {
-        let mut chosen = Vec::new();
+    fn simple(&self, at: usize, factor: usize, met: &mut Met) -> Vec<HostIx> {
+        met.clear();
+        let mut chosen = Vec::with_capacity(factor);
         for host in self.from(at) {
             if chosen.len() == factor {
                 break;
             }
-            if !chosen.contains(&host) {
+            if met.first(host) {
                 chosen.push(host);
-            }
-        }
-        chosen
-    }
-
-    /// `NetworkTopologyStrategy.calculateNaturalReplicas`: a node that is passed over is not tried again.
-    fn network_topology(&self, at: usize, wanted: &BTreeMap<&str, Need>) -> Vec<HostIx> {
-        let mut open = wanted.clone();
-        let mut racks: BTreeSet<(&str, &str)> = BTreeSet::new();
-        let mut chosen = Vec::new();
-        for ix in self.from(at) {
-            if open.is_empty() {
-                break;
-            }
-            let host = &self.hosts[ix];
-            let Some(need) = open.get_mut(host.datacenter.as_str()) else { continue };
-            if chosen.contains(&ix) {
-                continue;
-            }
-            if !racks.insert((&host.datacenter, &host.rack)) {
-                if need.repeats == 0 {
-                    continue;
-                }
-                need.repeats -= 1;
-            }
-            chosen.push(ix);
-            need.left -= 1;
-            if need.left == 0 {
-                open.remove(host.datacenter.as_str());
             }
         }
         chosen

@@ -69,7 +69,7 @@ async fn clusters(context: &Context, flags: &Flags, access: &Access) -> anyhow::
         if clusters.iter().any(|(_, known)| known.topology.hosts.iter().any(|host| at.contains(&host.address))) {
             continue;
         }
-        let ledger = Default::default();
+        let (ledger, began) = (Default::default(), crate::ask::now());
         match discover::discover_noting(&words, std::slice::from_ref(seed), Default::default(), &ledger).await {
             Ok(found) if clusters.iter().any(|(_, known)| same(known, &found)) => {}
             Ok(found) => {
@@ -77,7 +77,7 @@ async fn clusters(context: &Context, flags: &Flags, access: &Access) -> anyhow::
                     seeds: vec![seed.clone()],
                     env: Default::default(),
                     sandbox: None,
-                    seen: super::cluster::already_seen(&found),
+                    seen: super::cluster::already_seen(&found, began),
                     ledger,
                 };
                 clusters.push((cluster, found));

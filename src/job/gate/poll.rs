@@ -53,7 +53,8 @@ impl<'a> Poll<'a> {
         let Some(()) = self.serves(evidence)? else { return Ok(None) };
         let observers = self.observers(evidence)?;
         let views = self.views(evidence, &observers)?;
-        let own = if self.wants_own_view() {
+        // (a waiver spares it the comparison, not the answer: a process that is stuck still has its port open)
+        let own = if self.last {
             self.all_since(evidence, &[self.node], Question::Status, self.since, status)?
         } else {
             Some(vec![])
@@ -61,11 +62,12 @@ impl<'a> Poll<'a> {
         let lasting = if self.last { self.lasting(evidence, false)? } else { None };
         let (Some(boot), Some(views), Some(own)) = (boot, views, own) else { return Ok(None) };
         let seen = self.seen_up(&views)?;
-        for (_, own) in &own {
+        let whole = !self.frame.plan.waives(Waivable::OwnViewComplete);
+        for (_, own) in own.iter().filter(|_| whole) {
             self.own_view(own, &views)?;
         }
         let open = if self.wants_transport() { "CQL open" } else { "CQL closed, as before" };
-        let seen = match own.is_empty() {
+        let seen = match own.is_empty() || !whole {
             true => format!("UN {seen}, {open}"),
             false => format!("UN {seen}, its own view complete, {open}"),
         };
@@ -78,28 +80,32 @@ impl<'a> Poll<'a> {
         Ok(Some(format!("{seen}, {proof}")))
     }
 
-    /// At the end of a row: what it sees grows while it starts, and must be whole when the next is taken out.
-    fn wants_own_view(&self) -> bool {
-        self.last && !self.frame.plan.waives(Waivable::OwnViewComplete)
-    }
-
-    /// What the observers see: all of them in the last poll of a row, one in turn in those before. A node that falls
+    /// What the observers see: all of them in the last poll of a row, one in turn in those before. A process that ends
     /// again shows that on its machine at once, and to its peers only after 18 to 40 s (lab), which no row is long
-    /// enough for. Whatever else was just heard counts as well: nobody looks for one that says yes.
+    /// enough for. Whatever else was just heard, or is on its way, counts as well: nobody looks for one that says yes.
     fn views(&self, evidence: &mut Evidence<'a>, observers: &[NodeIx]) -> Part<Vec<(NodeIx, &'a StatusView)>> {
         let mut asked = observers.to_vec();
         if !self.last && !observers.is_empty() {
             let on_its_way = |node: &&NodeIx| {
                 self.view.asked_at((**node, Question::Status)).is_some_and(|asked| asked >= self.seen_since)
             };
-            let known = |node: &NodeIx| evidence.knows(*node, Question::Status, self.seen_since);
-            asked.retain(known);
+            asked.retain(|node| on_its_way(&node) || self.knows(evidence, *node));
             if asked.is_empty() {
-                let in_turn = &observers[self.held as usize % observers.len()];
-                asked.push(*observers.iter().find(on_its_way).unwrap_or(in_turn));
+                asked.push(observers[self.held as usize % observers.len()]);
             }
         }
         self.all_since(evidence, &asked, Question::Status, self.seen_since, status)
+    }
+
+    /// Is there an answer of this observer that counts? One from before the look at the machine only if it shows the
+    /// host up: that it was down a moment ago is no news.
+    fn knows(&self, evidence: &Evidence, by: NodeIx) -> bool {
+        let shows_it_up = || {
+            let view = self.view.heard(by, Question::Status).and_then(status);
+            view.is_some_and(|view| shows_up(self.frame, view, self.node))
+        };
+        evidence.knows(by, Question::Status, self.since)
+            || (evidence.knows(by, Question::Status, self.seen_since) && shows_it_up())
     }
 
     fn observers(&self, evidence: &Evidence) -> Result<Vec<NodeIx>, String> {
@@ -139,7 +145,10 @@ impl<'a> Poll<'a> {
 
     /// A host nobody can ssh to has not passed, whatever gossip says.
     fn boot(&self, evidence: &mut Evidence) -> Part<String> {
-        let Some(heard) = evidence.read(self.node, Question::BootId, self.since) else { return Ok(None) };
+        let oldest = 2 * evidence.poll;
+        let Some(heard) = evidence.read_within(self.node, Question::BootId, self.since, oldest) else {
+            return Ok(None);
+        };
         let Answer::BootId { id: boot, cql_port } = &heard.answer else { return Err(unreadable(&heard.answer)) };
         if self.expect.reboot && self.frame.rules.prove_the_restart && self.before().boot_id.as_ref() == Some(boot) {
             return Err("its boot id is the one from before: it has not rebooted".into());
@@ -151,9 +160,11 @@ impl<'a> Poll<'a> {
         Ok(Some(boot.clone()))
     }
 
+    /// (Of several nodes on one machine nobody can tell from there whose port it is.)
     fn wants_port(&self) -> bool {
         let before = self.before();
-        before.cql_port == Some(true) && before.transport == Some(true) && !self.waives_transport()
+        let alone = self.frame.plan.group(self.node).is_none();
+        alone && before.cql_port == Some(true) && before.transport == Some(true) && !self.waives_transport()
     }
 
     /// Was it the machine that said no, before anything was asked of Cassandra?

@@ -20,19 +20,22 @@ pub struct Rings<'a> {
     hosts: &'a [Host],
     index: BTreeMap<IpAddr, HostIx>,
     tokens: BTreeSet<&'a str>,
-    /// The same as numbers, with their owners. None: not all of them are numbers, or not all owners are known.
+    /// The same as numbers, with their owners. None: the partitioner orders them otherwise, or not all owners are known.
     owners: Option<Vec<(i128, HostIx)>>,
     rings: Vec<Ring>,
 }
 
 impl<'a> Rings<'a> {
-    pub fn new(hosts: &'a [Host], owners: &'a RingView) -> Self {
+    pub fn new(hosts: &'a [Host], owners: &'a RingView, partitioner: &str) -> Self {
         let index: BTreeMap<IpAddr, HostIx> = hosts.iter().enumerate().map(|(at, host)| (host.address, at)).collect();
         let tokens: BTreeSet<&str> = owners.tokens.keys().map(String::as_str).collect();
         let owner = |(token, at): (&String, &IpAddr)| Some((token.parse().ok()?, *index.get(at)?));
         let owners: Option<BTreeMap<i128, HostIx>> = owners.tokens.iter().map(owner).collect();
         // (one number written in two ways is no ring that can be walked)
-        let owners = owners.filter(|owners| owners.len() == tokens.len()).map(|owners| owners.into_iter().collect());
+        let by_number = ["Murmur3Partitioner", "RandomPartitioner"].iter().any(|name| partitioner.ends_with(name));
+        let owners = owners
+            .filter(|owners| by_number && owners.len() == tokens.len())
+            .map(|owners| owners.into_iter().collect());
         Rings { hosts, index, tokens, owners, rings: Vec::new() }
     }
 

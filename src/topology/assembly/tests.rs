@@ -82,7 +82,7 @@ fn computed_placement_is_what_two_data_centres_printed() {
     let owners = parse_ring(&read(&format!("{folder}/ring_orders.out"))).unwrap();
     let hosts = hosts(std::slice::from_ref(&said), &owners).unwrap();
     let described = parse_describering(&read(&format!("{folder}/describering_orders.out"))).unwrap();
-    let mut rings = rings::Rings::new(&hosts, &owners);
+    let mut rings = rings::Rings::new(&hosts, &owners, &said.cluster.partitioner);
     rings.add("orders", &said.cluster.keyspaces["orders"], &described).unwrap();
     let computed = replicas(&tokens(&owners, &hosts), &hosts, &said.cluster.keyspaces["orders"]);
     assert_eq!(rings.done(), [computed]);
