@@ -2,7 +2,9 @@
 
 use super::exec::{flags, words};
 use super::exit::{Exit, Failure};
-use super::{approve, check, completions, doctor, plan, resolve, resume, run, runs, schema, stop, topology, why};
+use super::{
+    approve, check, completions, doctor, plan, resolve, resume, run, runs, schema, simulate, stop, topology, why,
+};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -62,6 +64,8 @@ pub enum Command {
     Check(check::Options),
     /// Show what would be done, in which order, and why; changes nothing
     Plan(plan::Options),
+    /// Carry a playbook out on a snapshot, in virtual time and with faults: is it safe, how long does it take?
+    Simulate(simulate::Options),
     /// Plan, show, ask, and carry it out; or carry out a saved plan
     Run(run::Options),
     /// Run one command for each node, as cstarpar does

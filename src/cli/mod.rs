@@ -23,6 +23,7 @@ mod run;
 mod runs;
 mod saved_plan;
 pub mod schema;
+mod simulate;
 mod stop;
 mod topology;
 mod why;
@@ -53,6 +54,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Exec(flags) => exec::run(&context, flags),
         Command::Schema(options) => schema::run(options),
         Command::Plan(options) => plan::run(&context, options),
+        Command::Simulate(options) => simulate::run(&context, options),
         Command::Run(options) => run::run(&context, options),
         Command::Doctor(options) => doctor::run(&context, options),
         Command::Approve(options) => approve::run(&context, options),

@@ -40,6 +40,10 @@ enum Format {
     Json,
     /// For a pull request
     Markdown,
+    /// A picture: who goes out in which wave, and who may never be out together
+    Svg,
+    /// That picture above the text, as a page
+    Html,
 }
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
@@ -69,6 +73,8 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         Format::Text => crate::report::plan_text(&sealed, saved),
         Format::Json => file::write(&sealed),
         Format::Markdown => crate::report::plan_markdown(&sealed),
+        Format::Svg => crate::report::plan_svg(&sealed),
+        Format::Html => crate::report::plan_html(&sealed),
     };
     std::io::stdout().write_all(text.as_bytes())?;
     if let Some((path, command)) = saved {

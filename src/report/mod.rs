@@ -2,7 +2,9 @@
 //!
 //! Must never let a control character of somebody else's text through (`plain`), and never decide anything.
 
+pub mod gantt;
 pub mod plain;
 pub mod plan;
 
-pub use plan::{accepted, plan_json, plan_markdown, plan_text};
+pub use gantt::gantt_svg;
+pub use plan::{accepted, plan_html, plan_json, plan_markdown, plan_svg, plan_text};

@@ -10,6 +10,19 @@ fn steers(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Text of XML, also within an attribute, that shows exactly this text.
+pub fn xml(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '<' => "&lt;".into(),
+        '>' => "&gt;".into(),
+        '&' => "&amp;".into(),
+        '"' => "&quot;".into(),
+        '\'' => "&#39;".into(),
+        other => other.to_string(),
+    };
+    terminal(text).chars().map(escaped).collect()
+}
+
 /// One paragraph or table cell of Markdown that shows exactly this text.
 pub fn markdown(text: &str) -> String {
     let escaped = |c: char| match c {

@@ -52,11 +52,12 @@ fn the_first_real_cluster_is_the_same_on_the_sandbox() {
     let longer = desk.file("kernel-update.yaml", longer);
     assert!(lines.len() >= 4, "{lines:?}");
     for line in lines {
-        let plan = desk.path("plan.json").display().to_string();
+        let [plan, cluster] = ["plan.json", "cluster.json"].map(|name| desk.path(name).display().to_string());
         let line: Vec<String> = line
             .iter()
             .map(|word| {
-                word.replace("10.0.0.11", &seed).replace("plan.json", &plan).replace("kernel-update.yaml", &longer)
+                let word = word.replace("10.0.0.11", &seed).replace("kernel-update.yaml", &longer);
+                word.replace("plan.json", &plan).replace("cluster.json", &cluster)
             })
             .collect();
         let mut line = words(&line);

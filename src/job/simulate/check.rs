@@ -1,13 +1,13 @@
 //! The promises, judged by the world's truth and by what was really started, never by what the machine believes.
 
-use super::shapes::Scene;
+use super::scene::Scene;
 use super::truth::World;
 use crate::job::event::{Event, HostEvent, Ms, Resolution, RunEvent, StepEvent, What};
 use crate::job::model::Job;
 use crate::job::view::{Answer, Task};
 use crate::plan::model::NodeIx;
 use crate::plan::protection::protects;
-use crate::playbook::model::{Keyspaces, StepKind};
+use crate::playbook::model::StepKind;
 use crate::topology::model::Replication;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +94,10 @@ impl<'a> Checks<'a> {
         self.violations.push(Violation { at, what });
     }
 
+    fn name(&self, node: NodeIx) -> std::net::IpAddr {
+        self.scene.plan.nodes[node].address
+    }
+
     /// Taken out, and not proved back or not really back: somebody honest does not see it serve.
     fn out(&self, world: &World, node: NodeIx, now: Ms) -> bool {
         let Some(taken) = self.taken.get(&node) else { return false };
@@ -144,9 +148,11 @@ impl<'a> Checks<'a> {
         for on in &machine {
             for other in self.conflicts[*on].clone() {
                 if self.taken.contains_key(&other) && !machine.contains(&other) {
+                    let (node, of, on_it) = (self.name(node), self.name(other), self.name(*on));
+                    let range = shared_range(self.scene, *on, other);
                     self.violation(
                         now,
-                        format!("(i) {node} is taken out while {other} is, which shares a range with {on}"),
+                        format!("(i) {node} is taken out while {of} is, which holds {range} as {on_it} does"),
                     );
                 }
             }
@@ -164,13 +170,23 @@ impl<'a> Checks<'a> {
         for on in self.scene.on_machine_of(node).collect::<Vec<_>>() {
             let target = self.scene.plan.hosts.iter().position(|host| host.node == on);
             if target.is_none_or(|target| !job.hosts[target].out()) {
-                self.violation(now, format!("(v) the machine of {node} is rebooted while {on} on it is not taken out"));
+                self.violation(
+                    now,
+                    format!(
+                        "(v) the machine of {} is rebooted while {} on it is not taken out",
+                        self.name(node),
+                        self.name(on)
+                    ),
+                );
             }
             self.taken.insert(on, Taken { proved: false });
         }
         let machine = self.scene.machines[node];
         if let Some(before) = self.rebooted.insert(machine, host).filter(|before| *before != host) {
-            self.violation(now, format!("(v) the machine of {node} is rebooted again, after that for host {before}"));
+            self.violation(
+                now,
+                format!("(v) the machine of {} is rebooted again, after that for host {before}", self.name(node)),
+            );
         }
     }
 
@@ -182,14 +198,12 @@ impl<'a> Checks<'a> {
             });
             let liars = world.nodes.iter().any(|node| node.liar);
             let longest = if liars { LONGEST_UNKNOWN_MS } else { LONGEST_UNSEEN_MS };
+            let names = format!("(ii) {} is taken out while {}", self.name(node), self.name(other));
             if self.down_since.get(&other).is_some_and(|since| since + longest <= now) {
-                self.violation(now, format!("(ii) {node} is taken out while {other} has long been down"));
+                self.violation(now, format!("{names} has long been down"));
             }
             if really && said {
-                self.violation(
-                    now,
-                    format!("(ii) {node} is taken out while {other} has been down for 30 s, as was said"),
-                );
+                self.violation(now, format!("{names} has been down for 30 s, as was said"));
             }
         }
     }
@@ -199,6 +213,7 @@ impl<'a> Checks<'a> {
             let both = self.conflicts[node].contains(a) && self.conflicts[node].contains(b) && a != b;
             let honest = !world.nodes[*a].liar && !world.nodes[*b].liar;
             if both && honest && from + KNOWN_CUT_MS <= now && now < *to {
+                let [node, a, b] = [node, *a, *b].map(|of| self.name(of));
                 let what =
                     format!("(ii) {node} is taken out while its co-replicas {a} and {b} are cut from each other");
                 return self.violations.push(Violation { at: now, what });
@@ -367,12 +382,17 @@ fn ends(event: &HostEvent) -> bool {
 fn conflicts(scene: &Scene) -> Vec<BTreeSet<NodeIx>> {
     let topology = &scene.topology;
     let mut all = vec![BTreeSet::new(); topology.hosts.len()];
-    for (name, keyspace) in &topology.keyspaces {
-        if !protects(&Keyspaces::Data, name) {
-            continue;
-        }
+    if scene.plan.accept_outage.is_some() {
+        return all; // nobody is protected, as somebody has said
+    }
+    for (_, keyspace) in topology.keyspaces.iter().filter(|(name, _)| protects(&scene.protect, name)) {
+        let Some(ring) = keyspace.ring else {
+            // nobody knows who holds what of it
+            let everybody = |node| (0..all.len()).filter(move |other| *other != node).collect();
+            return (0..all.len()).map(everybody).collect();
+        };
         let one_datacenter = matches!(keyspace.replication, Replication::NetworkTopology(_));
-        for set in &topology.rings[keyspace.ring.expect("every ring is known here")].sets {
+        for set in &topology.rings[ring].sets {
             for a in set {
                 for b in set.iter().filter(|b| *b != a) {
                     if !one_datacenter || topology.hosts[*a].datacenter == topology.hosts[*b].datacenter {
@@ -383,4 +403,17 @@ fn conflicts(scene: &Scene) -> Vec<BTreeSet<NodeIx>> {
         }
     }
     all
+}
+
+/// A range that two nodes hold, for a sentence.
+fn shared_range(scene: &Scene, a: NodeIx, b: NodeIx) -> String {
+    let topology = &scene.topology;
+    for (name, keyspace) in topology.keyspaces.iter().filter(|(name, _)| protects(&scene.protect, name)) {
+        let Some(ring) = keyspace.ring.map(|ring| &topology.rings[ring]) else { continue };
+        let both = |set: usize| ring.sets[set].contains(&a) && ring.sets[set].contains(&b);
+        if let Some(range) = ring.ranges.iter().find(|range| both(range.set)) {
+            return format!("the range ({}, {}] of {name}", range.start, range.end);
+        }
+    }
+    "ranges that nobody can name".into()
 }

@@ -2,7 +2,8 @@
 
 use super::check::{Checks, Violation};
 use super::dice::Dice;
-use super::shapes::Scene;
+use super::fault::{FaultKind, StepFault};
+use super::scene::Scene;
 use super::truth::World;
 use crate::job::apply::apply;
 use crate::job::decide::decide;
@@ -18,7 +19,7 @@ use crate::playbook::model::{StepKind, TakesDown};
 use std::collections::BTreeMap;
 
 /// Virtual time at which a run begins (2026-01-01, UTC).
-pub(super) const START: Ms = 1_767_225_600_000;
+pub const START: Ms = 1_767_225_600_000;
 /// A session that is not over by then never ends.
 const LONGEST: Ms = 9 * 24 * 3_600_000;
 
@@ -127,40 +128,6 @@ impl Drive<'_> {
         self.put(at, Thing::Input { session: self.job.session, input });
     }
 
-    /// What happens to the cluster whatever rollbook does.
-    fn hazards(&mut self) {
-        let hazards = self.scene.hazards;
-        let count = self.world.nodes.len();
-        let observers = 3.min(count.saturating_sub(1)) as u64;
-        let liars = if count >= 6 && self.dice.chance(hazards.liars) { self.dice.between(1, observers - 1) } else { 0 };
-        for _ in 0..liars {
-            let liar = self.dice.between(0, count as u64 - 1) as usize;
-            self.world.nodes[liar].liar = true;
-        }
-        for node in 0..count {
-            while self.dice.chance(hazards.silent / 2) {
-                let from = START + self.dice.between(0, 3_600_000);
-                let to = from + self.dice.between(10_000, 900_000);
-                self.world.nodes[node].silent.push((from, to));
-            }
-        }
-        while self.dice.chance(hazards.deaths) {
-            let node = self.dice.between(0, count as u64 - 1) as usize;
-            let after = self.dice.between(200_000, 3_600_000);
-            self.change(after, node, Change::Leave { goodbye: false, pending: false });
-            if self.dice.chance(600) {
-                let back = after + self.dice.between(30_000, 1_200_000);
-                self.change(back, node, Change::Serve { ours: false });
-            }
-        }
-        while count > 2 && self.dice.chance(hazards.cuts) {
-            let (a, b) =
-                (self.dice.between(0, count as u64 - 1) as usize, self.dice.between(0, count as u64 - 1) as usize);
-            let from = START + self.dice.between(200_000, 2_000_000);
-            self.world.cuts.insert((a.min(b), a.max(b)), (from, from + self.dice.between(60_000, 3_000_000)));
-        }
-    }
-
     /// One session of the run. False: there will be no other.
     fn session(&mut self) -> bool {
         let session = self.job.session + 1;
@@ -259,7 +226,9 @@ impl Drive<'_> {
 
     /// Does the operator resume?
     fn again(&mut self) -> bool {
-        if self.job.session >= 6 || matches!(self.job.ended, Some(Outcome::Succeeded | Outcome::Stale)) {
+        if self.job.session >= self.scene.sessions
+            || matches!(self.job.ended, Some(Outcome::Succeeded | Outcome::Stale))
+        {
             return false;
         }
         self.now += self.dice.between(1_000, 600_000);
@@ -408,11 +377,19 @@ impl Drive<'_> {
         } else if kind == StepKind::Reboot && self.dice.chance(700) {
             end = Some(End::Exit { status: 255 });
         }
+        let fault = self.step_fault(node, step);
+        match fault {
+            Some(StepFault::Fails) => (end, acts) = (Some(End::Exit { status: 1 }), false),
+            Some(StepFault::Hangs) => (end, acts) = (None, false),
+            Some(StepFault::Lies) => (end, acts) = (Some(End::Exit { status: 0 }), false),
+            Some(StepFault::NeverBack | StepFault::Late(_)) => acts = true,
+            None => {}
+        }
         if kind == StepKind::Until && end == Some(End::Exit { status: 0 }) && self.dice.chance(800) {
             end = Some(End::Exit { status: 1 }); // there is work to do
         }
         if acts {
-            self.effect(node, (kind, takes), took + late);
+            self.effect(node, (kind, takes), took + late, fault);
         }
         let at = self.now + took;
         self.running.insert(task, end.clone().map(|end| (at, end)));
@@ -420,6 +397,13 @@ impl Drive<'_> {
             let registered = self.registered(task, &end);
             self.input(at, Input::Ended { task, end, registered });
         }
+    }
+
+    fn step_fault(&self, node: NodeIx, step: usize) -> Option<StepFault> {
+        self.scene.faults.iter().filter(|fault| fault.node == node).find_map(|fault| match fault.kind {
+            FaultKind::Step { step: of, what } if of == step => Some(what),
+            _ => None,
+        })
     }
 
     /// What a step with `register` printed: most often something a command may hold.

@@ -1,13 +1,21 @@
 //! What a command really does to its host, and what becomes of the host.
 
 use super::drive::{Change, Drive};
+use super::fault::StepFault;
 use crate::job::event::Ms;
 use crate::plan::model::NodeIx;
 use crate::playbook::model::{StepKind, TakesDown};
 
 impl Drive<'_> {
-    pub(super) fn effect(&mut self, node: NodeIx, (kind, takes): (StepKind, TakesDown), after: Ms) {
-        let never = self.dice.chance(self.scene.hazards.never_back);
+    pub(super) fn effect(
+        &mut self,
+        node: NodeIx,
+        (kind, takes): (StepKind, TakesDown),
+        after: Ms,
+        fault: Option<StepFault>,
+    ) {
+        let never = self.dice.chance(self.scene.hazards.never_back) || fault == Some(StepFault::NeverBack);
+        let late = if let Some(StepFault::Late(late)) = fault { late } else { 0 };
         let goodbye = self.dice.chance(700);
         let kind = match (kind, takes) {
             // what its author vouched for
@@ -29,14 +37,14 @@ impl Drive<'_> {
             StepKind::Start | StepKind::Restart => {
                 self.world.nodes[node].pending += 1;
                 self.change(after, node, Change::Leave { goodbye, pending: true });
-                let serve = after + self.dice.between(5_000, 60_000);
+                let serve = after + late + self.dice.between(5_000, 60_000);
                 if !never {
                     self.change(serve, node, Change::Serve { ours: true });
                 }
             }
             StepKind::Reboot => {
                 let gone = after + self.dice.between(0, 4_000);
-                let up = gone + self.dice.between(2_000, 60_000);
+                let up = gone + late + self.dice.between(2_000, 60_000);
                 // the machine, with every node that is on it
                 for node in self.scene.on_machine_of(node).collect::<Vec<_>>() {
                     self.world.nodes[node].pending += 1;

@@ -7,10 +7,15 @@ mod check;
 mod dice;
 mod drive;
 mod effect;
+mod fault;
+mod hazards;
+mod scene;
 mod shapes;
 mod truth;
 
 pub use check::Violation;
 pub use dice::Dice;
-pub use drive::{Report, run};
-pub use shapes::{Hazards, Scene, scene};
+pub use drive::{Report, START, run};
+pub use fault::{Fault, FaultKind, StepFault, WorldFault};
+pub use scene::{Hazards, Scene};
+pub use shapes::scene;

@@ -1,6 +1,7 @@
 //! Random clusters, random plans, random hazards.
 
 use super::dice::Dice;
+use super::scene::{Hazards, Scene};
 use crate::plan::model::{
     Datacenter, Group, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION,
 };
@@ -12,58 +13,6 @@ use crate::topology::model::{Factor, Host, Keyspace, Replication, Topology};
 use crate::topology::placement::replicas;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What may go wrong, in so many of a thousand cases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hazards {
-    pub command_fails: u64,
-    pub command_hangs: u64,
-    /// It says 0 and did nothing.
-    pub command_lies: u64,
-    pub never_back: u64,
-    /// Nodes that die unasked, in the run as a whole.
-    pub deaths: u64,
-    pub cuts: u64,
-    pub liars: u64,
-    pub silent: u64,
-    /// Stops, kills, crashes of the runner.
-    pub interruptions: u64,
-    /// ms, at most, of one answer.
-    pub slow_answer: u64,
-}
-
-impl Hazards {
-    pub const CALM: Hazards = Hazards {
-        command_fails: 0,
-        command_hangs: 0,
-        command_lies: 0,
-        never_back: 0,
-        deaths: 0,
-        cuts: 0,
-        liars: 0,
-        silent: 0,
-        interruptions: 0,
-        slow_answer: 1500,
-    };
-}
-
-/// A cluster and a plan for it.
-#[derive(Clone, Debug)]
-pub struct Scene {
-    pub seed: u64,
-    pub topology: Topology,
-    pub plan: Plan,
-    pub hazards: Hazards,
-    /// Of each node the first on its machine: a reboot takes down all that have the same.
-    pub machines: Vec<usize>,
-}
-
-impl Scene {
-    /// All nodes on the machine of this one, itself among them.
-    pub fn on_machine_of(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..self.machines.len()).filter(move |other| self.machines[*other] == self.machines[node])
-    }
-}
-
 /// The scene of a seed. `ignored`: a saboteur leaves this keyspace out of the plan (by its place among them).
 pub fn scene(seed: u64, ignored: Option<usize>) -> Scene {
     let mut dice = Dice::new(seed);
@@ -71,7 +20,7 @@ pub fn scene(seed: u64, ignored: Option<usize>) -> Scene {
     let hazards = hazards(&mut dice);
     let mut plan = plan(&mut dice, &topology, ignored);
     let machines = groups(&mut dice.aside(), &topology, &mut plan);
-    Scene { seed, topology, plan, hazards, machines }
+    Scene { seed, topology, plan, hazards, machines, faults: vec![], protect: Keyspaces::Data, sessions: 6 }
 }
 
 /// Sometimes two or three nodes share a machine, or only a fate (each machine its own). The plan knows; the truth is
@@ -129,7 +78,7 @@ fn whole(plan: &mut Plan, nodes: &BTreeSet<usize>) {
     }
 }
 
-fn hazards(dice: &mut Dice) -> Hazards {
+pub(super) fn hazards(dice: &mut Dice) -> Hazards {
     if dice.chance(150) {
         return Hazards::CALM;
     }

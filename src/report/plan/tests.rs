@@ -44,6 +44,20 @@ fn the_six_hosts() {
 }
 
 #[test]
+fn a_picture_has_a_box_for_each_host_and_a_dark_square_for_each_pair_that_conflicts() {
+    let file = file(|plan| plan.nodes[0].rack = "<rack1>".into());
+    let svg = super::plan_svg(&file);
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert_eq!(svg.matches(">wave ").count(), file.estimate.waves.len());
+    let dark = svg.matches("fill=\"#4a4a4a\"").count();
+    assert_eq!(dark, 2 * file.plan.shared.len(), "both ways");
+    assert!(svg.contains("10.77.0.12 shares 2 ranges of orders with 10.77.0.11</title>"));
+    assert!(svg.contains("dc1 &lt;rack1&gt;") && !svg.contains("<rack1>"));
+    let page = super::plan_html(&file);
+    assert!(page.contains(&svg) && page.contains("<pre>rolling-reboot on cluster lab"));
+}
+
+#[test]
 fn every_setting_is_said() {
     says(|plan| plan.phases[0].max_hosts = None, "any number of hosts at once");
     says(|plan| plan.phases[0].max_hosts = Some(1), "at most 1 host at once");

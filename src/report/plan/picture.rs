@@ -1,0 +1,201 @@
+//! A plan as a picture: who goes out in which wave, and who may never be out together. SVG, and a page that holds it.
+
+use super::text::plan_text;
+use crate::plan::conflict::Conflicts;
+use crate::plan::model::{NodeIx, Plan, PlanFile};
+use crate::report::plain::xml;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+const WIDTH: usize = 960;
+const LEFT: usize = 90;
+/// So many hosts have boxes with their addresses in them; of more each is a small square.
+const NAMED: usize = 240;
+/// Of more hosts the racks are shown against each other.
+const MATRIX: usize = 48;
+/// One a rack, in turn; readable with black text on them.
+const COLOURS: [&str; 12] = [
+    "#a6cee3", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99", "#ffff99", "#8dd3c7", "#d9d9d9", "#80b1d3", "#bebada",
+    "#fccde5", "#ccebc5",
+];
+const CONFLICT: &str = "#4a4a4a";
+
+/// A data centre and a rack of it.
+type Place<'a> = (&'a str, &'a str);
+
+pub fn plan_svg(file: &PlanFile) -> String {
+    let plan = &file.plan;
+    let nodes: Vec<NodeIx> =
+        file.estimate.waves.iter().flat_map(|wave| &wave.hosts).map(|host| plan.hosts[host.target].node).collect();
+    let places: BTreeSet<Place> = nodes.iter().map(|node| place(plan, *node)).collect();
+    let colours: BTreeMap<Place, &str> =
+        places.iter().enumerate().map(|(at, place)| (*place, COLOURS[at % COLOURS.len()])).collect();
+    let mut body = String::new();
+    let mut y = 26;
+    line(&mut body, 8, y, "bold", &format!("{} on cluster {}: who goes out together", plan.name, plan.cluster));
+    y = legend(&mut body, &colours, y + 20);
+    y = waves(&mut body, file, &colours, y + 12);
+    let bound = &file.estimate;
+    let said = if bound.waves.len() as u32 == bound.lower_bound {
+        "no plan that keeps the rule has fewer"
+    } else {
+        "no plan that keeps the rule has fewer than"
+    };
+    let number =
+        if bound.waves.len() as u32 == bound.lower_bound { String::new() } else { format!(" {}", bound.lower_bound) };
+    line(
+        &mut body,
+        8,
+        y + 18,
+        "normal",
+        &format!("{} waves; {said}{number}: {}", bound.waves.len(), bound.lower_bound_reason),
+    );
+    y += 52;
+    line(&mut body, 8, y, "bold", "who may never be out together: dark where two share a range that protects");
+    y = if nodes.len() <= MATRIX {
+        matrix(&mut body, plan, &nodes, &colours, y + 12)
+    } else {
+        racks(&mut body, plan, &nodes, &colours, y + 12)
+    };
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" width=\"100%\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n<title>{}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{body}</svg>\n",
+        y + 16,
+        xml(&plan.name)
+    )
+}
+
+/// The picture above the text.
+pub fn plan_html(file: &PlanFile) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{name}</title>\n\
+         <style>body {{ margin: 1rem auto; max-width: 70rem; padding: 0 1rem; font-family: sans-serif }} \
+         pre {{ overflow-x: auto }}</style>\n</head>\n<body>\n{}<pre>{}</pre>\n</body>\n</html>\n",
+        plan_svg(file),
+        xml_lines(&plan_text(file, None)),
+        name = xml(&file.plan.name)
+    )
+}
+
+fn xml_lines(text: &str) -> String {
+    text.lines().map(|line| xml(line) + "\n").collect()
+}
+
+fn place(plan: &Plan, node: NodeIx) -> Place<'_> {
+    (&plan.nodes[node].datacenter, &plan.nodes[node].rack)
+}
+
+fn line(out: &mut String, x: usize, y: usize, weight: &str, text: &str) {
+    let _ = writeln!(out, "<text x=\"{x}\" y=\"{y}\" font-weight=\"{weight}\">{}</text>", xml(text));
+}
+
+fn square(out: &mut String, (x, y): (usize, usize), (width, height): (usize, usize), fill: &str, title: &str) {
+    let _ = writeln!(
+        out,
+        "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{fill}\"><title>{}</title></rect>",
+        xml(title)
+    );
+}
+
+fn legend(out: &mut String, colours: &BTreeMap<Place, &str>, mut y: usize) -> usize {
+    let mut x = 8;
+    for ((datacenter, rack), colour) in colours.iter().take(36) {
+        let name = format!("{datacenter} {rack}");
+        let wide = 30 + 7 * name.chars().count();
+        if x + wide > WIDTH {
+            (x, y) = (8, y + 18);
+        }
+        square(out, (x, y - 10), (12, 12), colour, &name);
+        line(out, x + 16, y, "normal", &name);
+        x += wide;
+    }
+    if colours.len() > 36 {
+        line(out, x, y, "normal", &format!("and {} racks more", colours.len() - 36));
+    }
+    y + 8
+}
+
+/// A row a wave; each host is a box of its rack's colour, and says why it does not come sooner.
+fn waves(out: &mut String, file: &PlanFile, colours: &BTreeMap<Place, &str>, mut y: usize) -> usize {
+    let plan = &file.plan;
+    let all: usize = file.estimate.waves.iter().map(|wave| wave.hosts.len()).sum();
+    let named = all <= NAMED;
+    let (wide, high) = if named { (104, 18) } else { (9, 9) };
+    let mut phase = usize::MAX;
+    for (number, wave) in file.estimate.waves.iter().enumerate() {
+        if plan.phases.len() > 1 && wave.phase != phase {
+            phase = wave.phase;
+            line(out, 8, y + 13, "bold", &format!("phase {}", plan.phases[phase].name.as_deref().unwrap_or("")));
+            y += 20;
+        }
+        line(out, 8, y + 12, "normal", &format!("wave {}", number + 1));
+        let mut x = LEFT;
+        for host in &wave.hosts {
+            if x + wide > WIDTH {
+                (x, y) = (LEFT, y + high + 2);
+            }
+            let node = plan.hosts[host.target].node;
+            let (datacenter, rack) = place(plan, node);
+            let why = host.because.as_ref().map_or(String::new(), |why| format!("; not sooner, because {why}"));
+            let title = format!("{} {datacenter} {rack}{why}", host.address);
+            square(out, (x, y), (wide - 2, high), colours[&(datacenter, rack)], &title);
+            if named {
+                line(out, x + 4, y + 13, "normal", &host.address.to_string());
+            }
+            x += wide;
+        }
+        y += high + 4;
+    }
+    y
+}
+
+/// Host against host, in the order of the waves.
+fn matrix(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Place, &str>, y: usize) -> usize {
+    let conflicts = Conflicts::of(plan);
+    let side = 12;
+    let left = LEFT + 50;
+    for (row, a) in nodes.iter().enumerate() {
+        let (at, address) = (y + row * side, plan.nodes[*a].address);
+        line(out, 8, at + 10, "normal", &address.to_string());
+        square(out, (left - 10, at), (6, side - 1), colours[&place(plan, *a)], &address.to_string());
+        for (column, b) in nodes.iter().enumerate() {
+            let shared = conflicts.share(*a, *b);
+            let fill = if shared { CONFLICT } else { "#eeeeee" };
+            let title = match (a == b, shared) {
+                (true, _) => address.to_string(),
+                (false, true) => conflicts.why(crate::playbook::model::Strategy::Topology, *a, *b),
+                (false, false) => format!("{address} and {} may be out together", plan.nodes[*b].address),
+            };
+            square(out, (left + column * side, at), (side - 1, side - 1), fill, &title);
+        }
+    }
+    y + nodes.len() * side
+}
+
+/// Rack against rack: the darker, the more pairs of hosts share a range.
+fn racks(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Place, &str>, y: usize) -> usize {
+    let conflicts = Conflicts::of(plan);
+    let mut of: BTreeMap<Place, Vec<NodeIx>> = BTreeMap::new();
+    nodes.iter().for_each(|node| of.entry(place(plan, *node)).or_default().push(*node));
+    let side = (700 / of.len()).clamp(4, 24);
+    let left = LEFT + 130;
+    for (row, (a, mine)) in of.iter().enumerate() {
+        let at = y + row * side;
+        let name = format!("{} {}", a.0, a.1);
+        if side >= 10 {
+            line(out, 8, at + 10, "normal", &name);
+        }
+        square(out, (left - 10, at), (6, side - 1), colours[a], &name);
+        for (column, (b, others)) in of.iter().enumerate() {
+            let pairs = mine.len() * others.len() - if a == b { mine.len() } else { 0 };
+            let shared: usize =
+                mine.iter().map(|node| others.iter().filter(|other| conflicts.share(*node, **other)).count()).sum();
+            let grey = if pairs == 0 { 238 } else { 238 - 164 * shared / pairs };
+            let title = format!("{name} and {} {}: {shared} of {pairs} pairs share a range", b.0, b.1);
+            let fill = format!("#{grey:02x}{grey:02x}{grey:02x}");
+            square(out, (left + column * side, at), (side - 1, side - 1), &fill, &title);
+        }
+    }
+    y + of.len() * side
+}
