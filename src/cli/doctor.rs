@@ -1,13 +1,14 @@
 //! `rollbook doctor`: the preflight alone, and whether the start checks would hold now. Changes nothing.
 
 use super::arguments::Where;
-use super::carry_out;
+use super::carry_out::{self, not_carried_out};
 use super::cluster::Cluster;
-use super::context::{Context, now};
+use super::context::{Context, now, unusable};
 use super::exit::{Exit, Failure};
 use super::planning::{self, Choice};
 use super::playbook_file;
 use crate::ask::Asker;
+use crate::execute::engine::{EngineError, held};
 use crate::job::apply::apply;
 use crate::job::decide::decide;
 use crate::job::event::{Event, Ms, RunEvent, What};
@@ -18,6 +19,7 @@ use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input};
 use crate::job::waiting::waiting;
 use crate::plan::model::Plan;
+use crate::store::{LeaseRequest, StoreError};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -52,6 +54,8 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         println!("plan      {} hosts in {} waves", file.plan.hosts.len(), file.estimate.waves.len());
         carry_out::can_be_worked_on(context, &file, &mut cluster).await?;
         println!("hosts     every one of them can be worked on");
+        nobody_holds_them(context, &file.plan)?;
+        println!("lock      no run of this $ROLLBOOK_HOME holds one of them");
         match start_checks(&file.plan, cluster.env.clone()).await? {
             None => {
                 println!("cluster   the start checks hold now");
@@ -62,6 +66,21 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
                 .into()),
         }
     })
+}
+
+/// Would a run be refused because another holds one of its hosts?
+///
+/// # Errors
+/// 7 with who holds it.
+fn nobody_holds_them(context: &Context, plan: &Plan) -> anyhow::Result<()> {
+    let frame = Frame::new(plan, Rules::default());
+    let ids: Vec<String> = held(&frame).into_iter().map(|node| plan.nodes[node].id.clone()).collect();
+    let host_ids = ids.iter().map(String::as_str).collect();
+    let request = LeaseRequest { run: "", cluster: &plan.cluster, host_ids, by: "", reason: None, at: now() };
+    match context.store()?.who_holds(&request).map_err(unusable)? {
+        Some(held) => Err(not_carried_out(EngineError::Store(StoreError::Held(Box::new(held))), plan).into()),
+        None => Ok(()),
+    }
 }
 
 /// Lets the machine ask what it would ask at the start of a run, and tells why it would not begin.

@@ -27,7 +27,7 @@ pub struct Options {
     /// Why this is done: journal, reports and locks show it
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Do not ask
+    /// Do not ask whether to begin; an `approve` step and the hosts behind a canary still wait for a person
     #[arg(long)]
     yes: bool,
 }

@@ -87,7 +87,7 @@ pub(super) fn stop_words(why: &Stop) -> String {
 
 pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Succeeded => "every host is done",
+        Outcome::Succeeded => "nothing is left to do",
         Outcome::Failed => "a host failed or was skipped",
         Outcome::Stopped => "stopped, hosts are left to do",
         Outcome::Refused => "the start checks do not hold: no further host is begun",

@@ -309,7 +309,11 @@ fn way_back(plan: &Plan, host: TargetIx, drained: bool) -> String {
 fn next(plan: &Plan, job: &Job, about: &About) -> String {
     let run = about.run;
     let Some(outcome) = job.ended else {
+        let asks = about.alive && !crate::job::approval::pending(plan, job).is_empty();
         return match about.alive {
+            true if asks => {
+                format!("it waits for a person; next: rollbook approve {run}\n      or: rollbook stop {run}\n")
+            }
             true => format!("it is being worked on; next: rollbook runs watch {run}\n      or: rollbook stop {run}\n"),
             false => format!("it has not ended; go on with: rollbook resume {run}\n"),
         };

@@ -358,7 +358,7 @@ impl<'a> Engine<'a> {
 
 /// The nodes that a run holds against others: those it works on and, where it takes any away, those that must stay
 /// up meanwhile. Two runs that look at the same moment would each find the other's next host still up.
-fn held(frame: &Frame) -> BTreeSet<NodeIx> {
+pub fn held(frame: &Frame) -> BTreeSet<NodeIx> {
     let mut nodes: BTreeSet<NodeIx> = frame.plan.hosts.iter().map(|target| target.node).collect();
     if frame.disruptive {
         let exclude = |a: NodeIx, b: NodeIx| {

@@ -211,6 +211,12 @@ fn resolve(host: &mut HostState, how: Resolution, at: Ms) -> Result<(), String> 
             host.settled = true;
             return Ok(());
         }
+        // nobody has begun with it, and nobody will
+        Standing::Waiting if how == Resolution::Skip => {
+            host.standing = Standing::Skipped { because: "left out by the operator".into() };
+            (host.settled, host.ended_at) = (true, Some(at));
+            return Ok(());
+        }
         // from before its first disruptive step it may simply wait for its turn again
         Standing::Skipped { .. } if how == Resolution::Retry && !host.unproved => {
             *host = HostState::default();

@@ -39,11 +39,15 @@ pub fn waves(plan: &Plan) -> Vec<Wave> {
         if world.job.phase != before {
             because.fill(None); // a phase begins anew
         }
-        let host = |target: TargetIx| {
-            let address = plan.nodes[plan.hosts[target].node].address;
-            WaveHost { target, address, because: because[target].clone() }
+        let phase = world.job.phase;
+        let canary = plan.phases[phase].first.map_or(0, |first| first.hosts as usize);
+        let begun = waves.iter().filter(|wave| wave.phase == phase).map(|wave| wave.hosts.len()).sum::<usize>();
+        let host = |(place, target): (usize, &TargetIx)| {
+            let address = plan.nodes[plan.hosts[*target].node].address;
+            let is_it = (begun + place < canary).then(|| "the canary: the others wait for it".to_owned());
+            WaveHost { target: *target, address, because: because[*target].clone().or(is_it) }
         };
-        waves.push(Wave { phase: world.job.phase, hosts: opened.iter().map(|target| host(*target)).collect() });
+        waves.push(Wave { phase, hosts: opened.iter().enumerate().map(host).collect() });
         world.reasons(&mut because);
         world.next_unit();
     }

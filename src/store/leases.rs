@@ -126,6 +126,22 @@ impl Store {
         Ok(Some(Held { host_id, run, cluster, since, by, reason, machine, pid, left_running }))
     }
 
+    /// Which of these hosts does a run hold, if any?
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn who_holds(&self, request: &LeaseRequest) -> Result<Option<Held>, StoreError> {
+        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let query = "SELECT run, cluster, since, by_whom, reason, host, owner FROM leases WHERE host_id = ?1";
+        for host_id in &request.host_ids {
+            let row = self.read(|db| db.query_row(query, [host_id], lease_row).optional())?;
+            if let Some(held) = row.map(|row| self.still_held(host_id, row, request, &me)).transpose()?.flatten() {
+                return Ok(Some(held));
+            }
+        }
+        Ok(None)
+    }
+
     /// When another run of this cluster last wrote into its journal: what was heard before that may be about hosts that
     /// it has taken out since.
     ///

@@ -161,6 +161,19 @@ fn a_run_takes_its_own_leases_again_after_a_crash() {
 }
 
 #[test]
+fn what_other_runs_of_the_cluster_did_is_known() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).unwrap();
+    let (ours, other) = (new_run(&store, 1), new_run(&store, 2));
+    let cluster = plan().plan.cluster;
+    let at = |run: &str, cluster: &str| store.others_wrote_at(run, cluster).unwrap();
+    assert_eq!(at(&ours, &cluster), None);
+    let event = opened(0);
+    store.append(&other, std::slice::from_ref(&event)).unwrap();
+    assert_eq!((at(&ours, &cluster), at(&other, &cluster), at(&ours, "elsewhere")), (Some(event.at), None, None));
+}
+
+#[test]
 fn a_request_is_taken_once_and_one_for_an_earlier_process_is_forgotten() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path()).unwrap();

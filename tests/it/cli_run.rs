@@ -56,7 +56,7 @@ fn a_rolling_reboot_of_a_sandbox_ends_with_every_host_done() {
     assert_eq!(count("sudo -n true"), None, "asked alone only where something stands in the way");
     let events = expect(desk.rollbook(&["runs", "show", "last", "--events"]), 0, &[]);
     assert!(events.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
-    expect(desk.rollbook(&["runs", "watch", "last"]), 0, &["every host is done"]);
+    expect(desk.rollbook(&["runs", "watch", "last"]), 0, &["nothing is left to do"]);
     expect(desk.rollbook(&["resume", "last"]), 0, &["nothing left to do"]);
     expect(desk.rollbook(&["stop", "last"]), 64, &["nothing to stop"]);
     expect(desk.rollbook(&["runs", "show", "nonesuch"]), 64, &["nonesuch"]);
@@ -76,6 +76,15 @@ fn stopped_after_one_host_and_gone_on_with_on_the_same_sandbox() {
     expect(desk.rollbook(&["runs", "clean", "--older-than", "0s"]), 0, &["kept", "can be resumed"]);
     expect(desk.rollbook(&["resume", "last"]), 0, &["3 done"]);
     assert_eq!(find(&desk.home().join("sandboxes"), "hosts.tsv").len(), 0);
+}
+
+#[test]
+fn a_host_that_was_not_begun_can_be_left_out() {
+    let desk = Desk::new();
+    let playbook = desk.file("p.yaml", REBOOT);
+    expect(desk.rollbook(&["run", &playbook, "--sandbox=3", "--yes", "--stop-after", "2"]), 4, &["2 done"]);
+    let said = desk.rollbook(&["resume", "last", "--skip", "10.10.0.13"]);
+    expect(said, 0, &["2 done", "1 skipped", "left out by the operator", "nothing is left to do"]);
 }
 
 #[test]
@@ -255,6 +264,7 @@ fn while_it_runs_everybody_can_see_what_it_waits_for_and_every_stop_is_answered(
     assert!(!shown.contains("brings it back") && !shown.contains("resume"), "{shown}");
     expect(desk.rollbook(&["why", "last", "10.10.0.11"]), 0, &["is in work at run", "now: 10.10.0.11 run waits for"]);
     expect(desk.rollbook(&["why", "last"]), 0, &["now: 10.10.0.11 run waits for"]);
+    expect(desk.on_cluster(&["doctor", &playbook]), 7, &["10.10.0.11", "held by run"]);
     tell(&child, rustix::process::Signal::TERM);
     std::thread::sleep(Duration::from_millis(500));
     expect(desk.rollbook(&["stop", "last"]), 0, &[]);

@@ -1,6 +1,7 @@
 //! What bounds a run and each of its phases: waits, limits, checks beyond the built-in ones.
 
 use super::{ANSWER_MS, count, time};
+use crate::job::approval::PATIENCE_MS;
 use crate::job::begin;
 use crate::plan::model::{Phase, Plan};
 use crate::plan::warn::reach_age_ms;
@@ -13,6 +14,9 @@ pub fn waits(plan: &Plan) -> Vec<String> {
     let mut waits = vec![format!("start checks {}, then nothing starts", time(begin::DEADLINE_MS))];
     waits.push(format!("a host held back {}, then it is skipped", time(plan.blocked_timeout_ms)));
     waits.push(format!("one answer of a node {}, then it is silent", time(ANSWER_MS)));
+    if plan.phases.iter().any(|phase| phase.first.is_some_and(|first| first.then == Then::Ask)) {
+        waits.push(format!("a person's word behind the canary {}, then it stops", time(PATIENCE_MS)));
+    }
     waits.push(format!("a node's word on whom it reaches counts {}", time(reach_age_ms(plan))));
     waits
 }
