@@ -191,7 +191,7 @@ fn racks(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Pla
             let pairs = mine.len() * others.len() - if a == b { mine.len() } else { 0 };
             let shared: usize =
                 mine.iter().map(|node| others.iter().filter(|other| conflicts.share(*node, **other)).count()).sum();
-            let grey = if pairs == 0 { 238 } else { 238 - 164 * shared / pairs };
+            let grey = 238 - (164 * shared).checked_div(pairs).unwrap_or(0);
             let title = format!("{name} and {} {}: {shared} of {pairs} pairs share a range", b.0, b.1);
             let fill = format!("#{grey:02x}{grey:02x}{grey:02x}");
             square(out, (left + column * side, at), (side - 1, side - 1), &fill, &title);
