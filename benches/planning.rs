@@ -3,6 +3,7 @@
 //!
 //! Not a timed test: machines differ, ratios less.
 
+use rollbook::job::simulate::Dice;
 use rollbook::plan::compile::{Options, compile};
 use rollbook::plan::estimate::estimate;
 use rollbook::plan::file;
@@ -158,19 +159,16 @@ fn hosts(count: usize, vnodes: usize) -> Vec<Host> {
     hosts
 }
 
-/// From a fixed sequence: the same cluster each time.
+/// The same cluster each time.
 fn tokens(hosts: usize, vnodes: usize) -> Vec<(i128, usize)> {
-    let mut state = 0x853c_49e6_748f_ea9b_u64;
-    let mut next = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        i128::from((state ^ (state >> 29)) as i64)
-    };
-    let mut tokens: Vec<(i128, usize)> = (0..hosts * vnodes).map(|at| (next(), at % hosts)).collect();
+    let mut dice = Dice::new(1);
+    let mut tokens: Vec<(i128, usize)> =
+        (0..hosts * vnodes).map(|at| (i128::from(dice.roll() as i64), at % hosts)).collect();
     tokens.sort_unstable();
     tokens
 }
 
-/// RF 3 in each data centre; further settings leave one out, or have RF 2 in one.
+/// RF 3 in each data centre; further settings have RF 2 in one, or another in the first.
 fn replication(setting: usize) -> Replication {
     let factor =
         |dc: usize| Factor { total: if setting > 0 && dc == setting % DATACENTERS { 2 } else { 3 }, transient: 0 };

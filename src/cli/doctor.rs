@@ -19,7 +19,7 @@ use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input};
 use crate::job::waiting::waiting;
 use crate::plan::model::Plan;
-use crate::store::{LeaseRequest, StoreError};
+use crate::store::StoreError;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -73,11 +73,8 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
 /// # Errors
 /// 7 with who holds it.
 fn nobody_holds_them(context: &Context, plan: &Plan) -> anyhow::Result<()> {
-    let frame = Frame::new(plan, Rules::default());
-    let ids: Vec<String> = held(&frame).into_iter().map(|node| plan.nodes[node].id.clone()).collect();
-    let host_ids = ids.iter().map(String::as_str).collect();
-    let request = LeaseRequest { run: "", cluster: &plan.cluster, host_ids, by: "", reason: None, at: now() };
-    match context.store()?.who_holds(&request).map_err(unusable)? {
+    let host_ids = held(&Frame::new(plan, Rules::default()));
+    match context.store()?.who_holds(&host_ids).map_err(unusable)? {
         Some(held) => Err(not_carried_out(EngineError::Store(StoreError::Held(Box::new(held))), plan).into()),
         None => Ok(()),
     }

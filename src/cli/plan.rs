@@ -4,7 +4,7 @@ use super::arguments::Where;
 use super::cluster::Cluster;
 use super::context::Context;
 use super::exit::Exit;
-use super::planning::{self, Asked, Choice};
+use super::planning::{Asked, Choice};
 use super::playbook_file;
 use crate::plan::file;
 use anyhow::Context as _;
@@ -48,15 +48,11 @@ enum Format {
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let loaded = playbook_file::load(context, &options.playbook)?;
-    let params = planning::params(context, &loaded, &options.choice)?;
     let asked = match &options.topology {
         Some(path) => Asked::snapshot(path)?,
         None => Asked::Live(Box::new(Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?)),
     };
-    let topology = asked.topology(context, &loaded, &params)?;
-    let groups = asked.groups(&loaded, &topology, &params)?;
-    let seen = planning::Seen { topology: &topology, groups, simulated: asked.simulated() };
-    let sealed = planning::plan(context, &loaded, &params, &options.choice, seen)?;
+    let (topology, sealed) = asked.planned(context, &loaded, &options.choice)?;
     let saved = options.out.as_ref().map(|path| path.display().to_string());
     let command = saved.as_ref().map(|path| {
         let mut words = format!("rollbook run {path}");

@@ -179,8 +179,21 @@ impl Asked {
         matches!(self, Asked::Live(cluster) if cluster.sandbox.is_some())
     }
 
+    /// The cluster, and the plan for it.
+    ///
+    /// # Errors
+    /// Those of `params` and `plan`, and a cluster that cannot be read.
+    pub fn planned(&self, context: &Context, loaded: &Loaded, choice: &Choice) -> anyhow::Result<(Topology, PlanFile)> {
+        let params = params(context, loaded, choice)?;
+        let topology = self.topology(context, loaded, &params)?;
+        let groups = self.groups(loaded, &topology, &params)?;
+        let seen = Seen { topology: &topology, groups, simulated: self.simulated() };
+        let file = plan(context, loaded, &params, choice, seen)?;
+        Ok((topology, file))
+    }
+
     /// The cluster as it is, or as the snapshot has it.
-    pub fn topology(&self, context: &Context, loaded: &Loaded, params: &Params) -> anyhow::Result<Topology> {
+    fn topology(&self, context: &Context, loaded: &Loaded, params: &Params) -> anyhow::Result<Topology> {
         match self {
             Asked::Snapshot(topology) => Ok((**topology).clone()),
             Asked::Live(cluster) => {
@@ -191,7 +204,7 @@ impl Asked {
     }
 
     /// With whom the hosts say that they share a fate, where they are asked.
-    pub fn groups(&self, loaded: &Loaded, topology: &Topology, params: &Params) -> anyhow::Result<Option<Answers>> {
+    fn groups(&self, loaded: &Loaded, topology: &Topology, params: &Params) -> anyhow::Result<Option<Answers>> {
         match self {
             Asked::Snapshot(_) => Ok(None),
             Asked::Live(cluster) => super::block_on(cluster.groups(&loaded.playbook, topology, params)),

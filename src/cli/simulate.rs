@@ -3,7 +3,7 @@
 use super::arguments::duration;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::planning::{self, Asked, Choice};
+use super::planning::{Asked, Choice};
 use super::playbook_file;
 use crate::display;
 use crate::job::event::{HostEvent, Ms, Outcome, What};
@@ -79,12 +79,8 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         .into());
     }
     let loaded = playbook_file::load(context, &options.playbook)?;
-    let params = planning::params(context, &loaded, &options.choice)?;
     let asked = Asked::snapshot(&options.topology)?;
-    let topology = asked.topology(context, &loaded, &params)?;
-    let groups = asked.groups(&loaded, &topology, &params)?;
-    let seen = planning::Seen { topology: &topology, groups, simulated: false };
-    let file = planning::plan(context, &loaded, &params, &options.choice, seen)?;
+    let (topology, file) = asked.planned(context, &loaded, &options.choice)?;
     let faults = faults(&file.plan, options)?;
     let reports = all(context, options, &file, &topology, &faults);
     let text = match options.format {
@@ -118,13 +114,14 @@ fn all(
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                let mut scene = Scene::of(topology.clone(), file.plan.clone(), faults.to_vec());
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= options.seeds {
                         return;
                     }
                     let seed = options.seed.wrapping_add(number);
-                    let scene = Scene::of(seed, topology.clone(), file.plan.clone(), faults.to_vec(), options.hostile);
+                    scene.reseed(seed, options.hostile);
                     let mut report = simulated(&scene, Rules::default());
                     if options.seeds > 1 && report.violations.is_empty() {
                         report.events.retain(|event| tells(&event.what)); // a thousand whole runs are not kept

@@ -107,7 +107,7 @@ impl<'a> Engine<'a> {
         let (run, plan) = (ctx.run.clone(), &file.plan);
         blocking(&ctx.store, move |store| store.take_up(&run)).await?;
         let (run, cluster, by, reason) = (ctx.run.clone(), plan.cluster.clone(), ctx.by.clone(), ctx.reason.clone());
-        let ids: Vec<String> = held(frame).into_iter().map(|node| plan.nodes[node].id.clone()).collect();
+        let ids = held(frame);
         let leased = blocking(&ctx.store, move |store| {
             let host_ids = ids.iter().map(String::as_str).collect();
             let (reason, at) = (reason.as_deref(), ask::now());
@@ -358,7 +358,7 @@ impl<'a> Engine<'a> {
 
 /// The nodes that a run holds against others: those it works on and, where it takes any away, those that must stay
 /// up meanwhile. Two runs that look at the same moment would each find the other's next host still up.
-pub fn held(frame: &Frame) -> BTreeSet<NodeIx> {
+pub fn held(frame: &Frame) -> Vec<String> {
     let mut nodes: BTreeSet<NodeIx> = frame.plan.hosts.iter().map(|target| target.node).collect();
     if frame.disruptive {
         let exclude = |a: NodeIx, b: NodeIx| {
@@ -369,7 +369,7 @@ pub fn held(frame: &Frame) -> BTreeSet<NodeIx> {
         let kept: Vec<NodeIx> = (0..frame.plan.nodes.len()).filter(kept).collect();
         nodes.extend(kept);
     }
-    nodes
+    nodes.into_iter().map(|node| frame.plan.nodes[node].id.clone()).collect()
 }
 
 /// A call to the store, which waits for the disk, off the threads that everything else runs on.

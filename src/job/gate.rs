@@ -200,7 +200,7 @@ fn seen_since(gate: &Gate, terms: Terms) -> Ms {
 }
 
 fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, terms: Terms, gate: &Gate) -> Poll<'a> {
-    let since = since(gate, terms);
+    let (since, last) = (since(gate, terms), gate.held + 1 >= terms.stable);
     Poll {
         frame,
         job,
@@ -209,9 +209,9 @@ fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, te
         expect: job.hosts[target].expect,
         target,
         held: gate.held,
-        last: gate.held + 1 >= terms.stable,
+        last,
         since,
-        seen_since: if gate.held + 1 >= terms.stable { since } else { seen_since(gate, terms) },
+        seen_since: if last { since } else { seen_since(gate, terms) },
         row: if gate.held > 0 { gate.row } else { since },
     }
 }

@@ -3,9 +3,11 @@
 use super::plain::xml;
 use crate::job::event::{Event, HostEvent, Ms, StepEvent, What};
 use crate::plan::model::{Plan, TargetIx};
+use crate::playbook::duration;
 use crate::playbook::model::StepKind;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 const WIDTH: f64 = 1200.0;
 /// For the hosts' names.
@@ -154,7 +156,7 @@ fn axis(svg: &mut String, took: Ms, x: &impl Fn(Ms) -> f64, begin: Ms, height: f
     let steps = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400, 604_800].map(|seconds| seconds * 1000);
     let every = steps.into_iter().find(|every| took / every <= 12).unwrap_or(took.max(1));
     for at in (0..=took).step_by(usize::try_from(every).unwrap_or(usize::MAX)) {
-        let (x, label) = (x(begin + at), time(at / 1000));
+        let (x, label) = (x(begin + at), duration::print(Duration::from_millis(at)));
         let _ = writeln!(
             svg,
             "<line x1=\"{x:.1}\" y1=\"{:.0}\" x2=\"{x:.1}\" y2=\"{height:.0}\" stroke=\"#dddddd\"/>\
@@ -162,16 +164,6 @@ fn axis(svg: &mut String, took: Ms, x: &impl Fn(Ms) -> f64, begin: Ms, height: f
             TOP - 4.0,
             TOP - 8.0
         );
-    }
-}
-
-fn time(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, 0) => format!("{m}m"),
-        (0, m, s) => format!("{m}m {s}s"),
-        (h, 0, _) => format!("{h}h"),
-        (h, m, _) => format!("{h}h {m}m"),
     }
 }
 

@@ -76,9 +76,10 @@ impl Store {
         self.write(|db| {
             let failed = |error| StoreError::database(self.home(), error);
             for host_id in &request.host_ids {
-                let query = "SELECT run, cluster, since, by_whom, reason, host, owner FROM leases WHERE host_id = ?1";
-                let row = db.query_row(query, [host_id], lease_row).optional().map_err(failed)?;
-                if let Some(held) = row.map(|row| self.still_held(host_id, row, request, &me)).transpose()?.flatten() {
+                let row = lease_of(db, host_id).map_err(failed)?;
+                if let Some(held) =
+                    row.map(|row| self.still_held(host_id, row, Some(request.run), &me)).transpose()?.flatten()
+                {
                     return Err(StoreError::Held(Box::new(held)));
                 }
                 db.execute(
@@ -101,17 +102,11 @@ impl Store {
         })
     }
 
-    /// Does somebody else still hold it?
-    fn still_held(
-        &self,
-        host_id: &str,
-        row: Row,
-        request: &LeaseRequest,
-        me: &Owner,
-    ) -> Result<Option<Held>, StoreError> {
+    /// Does somebody else than this run, if it is one, still hold it?
+    fn still_held(&self, host_id: &str, row: Row, run: Option<&str>, me: &Owner) -> Result<Option<Held>, StoreError> {
         let owner: Owner = self.parse(&row.owner)?;
         let dead = owner.dead();
-        if owner == *me || (dead && row.run == request.run) {
+        if owner == *me || (dead && run == Some(&row.run)) {
             return Ok(None);
         }
         let folder = self.run_folder(&row.run);
@@ -130,12 +125,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn who_holds(&self, request: &LeaseRequest) -> Result<Option<Held>, StoreError> {
+    pub fn who_holds(&self, host_ids: &[String]) -> Result<Option<Held>, StoreError> {
         let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
-        let query = "SELECT run, cluster, since, by_whom, reason, host, owner FROM leases WHERE host_id = ?1";
-        for host_id in &request.host_ids {
-            let row = self.read(|db| db.query_row(query, [host_id], lease_row).optional())?;
-            if let Some(held) = row.map(|row| self.still_held(host_id, row, request, &me)).transpose()?.flatten() {
+        for host_id in host_ids {
+            let row = self.read(|db| lease_of(db, host_id))?;
+            if let Some(held) = row.map(|row| self.still_held(host_id, row, None, &me)).transpose()?.flatten() {
                 return Ok(Some(held));
             }
         }
@@ -167,6 +161,11 @@ impl Store {
                 .map(drop)
         })
     }
+}
+
+fn lease_of(db: &rusqlite::Connection, host_id: &str) -> rusqlite::Result<Option<Row>> {
+    let query = "SELECT run, cluster, since, by_whom, reason, host, owner FROM leases WHERE host_id = ?1";
+    db.query_row(query, [host_id], lease_row).optional()
 }
 
 fn lease_row(row: &rusqlite::Row) -> rusqlite::Result<Row> {

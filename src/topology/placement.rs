@@ -1,9 +1,9 @@
 //! Who holds a replica of what, computed from tokens as Cassandra computes it.
 //!
-//! Used where there is no cluster to ask (sandbox, simulator) and to check what a cluster said;
+//! Used where there is no cluster to ask (sandbox, simulator) and to check what a cluster said (`assembly`);
 //! a plan for a real cluster uses the replica sets that the cluster itself printed.
 
-use super::model::{Host, HostIx, Replication, Ring, TokenRange};
+use super::model::{Factor, Host, HostIx, Replication, Ring, TokenRange};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The ring of one replication setting: one range for each token, in token order.
@@ -18,34 +18,55 @@ pub fn replicas(tokens: &[(i128, HostIx)], hosts: &[Host], replication: &Replica
     let mut sorted = tokens.to_vec();
     sorted.sort_unstable();
     assert!(sorted.windows(2).all(|pair| pair[0].0 != pair[1].0), "a token occurs twice");
-    let walk = Walk { tokens: &sorted, hosts };
-    let everybody = || (0..hosts.len()).collect::<Vec<_>>();
     match replication {
         Replication::Local => Ring::default(),
-        Replication::Unknown(_) => walk.ring(|_| everybody()),
+        Replication::Unknown(_) => ring(&sorted, |_| (0..hosts.len()).collect()),
         Replication::Everywhere => {
             let owners: BTreeSet<HostIx> = sorted.iter().map(|(_, host)| *host).collect();
-            walk.ring(|_| owners.iter().copied().collect())
+            ring(&sorted, |_| owners.iter().copied().collect())
         }
+        // racks do not count: as if each host had one of its own
         Replication::Simple(factor) => {
-            let owners: BTreeSet<HostIx> = sorted.iter().map(|(_, host)| *host).collect();
-            let factor = owners.len().min(factor.total as usize);
-            let mut met = Met::of(hosts.len());
-            walk.ring(|at| walk.simple(at, factor, &mut met))
+            let mut walk = Walk::new(sorted.clone(), (0..hosts.len()).collect(), factor.total as usize);
+            ring(&sorted, |token| walk.replicas(token))
         }
+        // each data centre by itself: what stands in others does not change what it holds
         Replication::NetworkTopology(factors) => {
-            let mut datacenters: Vec<DatacenterWalk> = factors
+            let mut numbers = BTreeMap::new();
+            let racks: Vec<usize> = hosts
                 .iter()
-                .filter_map(|(name, factor)| DatacenterWalk::of(&walk, name, factor.total as usize))
+                .map(|host| {
+                    let next = numbers.len();
+                    *numbers.entry((&host.datacenter, &host.rack)).or_insert(next)
+                })
                 .collect();
-            walk.ring(|at| datacenters.iter_mut().flat_map(|datacenter| datacenter.replicas(sorted[at].0)).collect())
+            let walk = |(name, factor): (&String, &Factor)| {
+                let tokens = sorted.iter().filter(|(_, ix)| hosts[*ix].datacenter == *name).copied().collect();
+                Walk::new(tokens, racks.clone(), factor.total as usize)
+            };
+            let mut walks: Vec<Walk> = factors.iter().map(walk).collect();
+            ring(&sorted, |token| walks.iter_mut().flat_map(|walk| walk.replicas(token)).collect())
         }
     }
 }
 
-struct Walk<'a> {
-    tokens: &'a [(i128, HostIx)],
-    hosts: &'a [Host],
+/// One range a token: (predecessor, token]; equal replica sets are stored once.
+fn ring(tokens: &[(i128, HostIx)], mut set_at: impl FnMut(i128) -> Vec<HostIx>) -> Ring {
+    let mut ring = Ring::default();
+    let mut known: BTreeMap<Vec<HostIx>, usize> = BTreeMap::new();
+    for (at, (token, _)) in tokens.iter().enumerate() {
+        let mut set = set_at(*token);
+        set.sort_unstable();
+        let next = known.len();
+        let index = *known.entry(set).or_insert(next);
+        let before = tokens[(at + tokens.len() - 1) % tokens.len()].0;
+        ring.ranges.push(TokenRange { start: before.to_string(), end: token.to_string(), set: index });
+    }
+    ring.sets = vec![Vec::new(); known.len()];
+    for (set, index) in known {
+        ring.sets[index] = set;
+    }
+    ring
 }
 
 /// What was met on one walk round the ring: cleared in no time.
@@ -69,8 +90,8 @@ impl Met {
     }
 }
 
-/// The tokens of one data centre: those of others do not change what it holds.
-struct DatacenterWalk {
+/// The tokens that are walked for one factor, again and again.
+struct Walk {
     tokens: Vec<(i128, HostIx)>,
     /// Of each host of the cluster the number of its rack.
     racks: Vec<usize>,
@@ -81,22 +102,14 @@ struct DatacenterWalk {
     racks_met: Met,
 }
 
-impl DatacenterWalk {
-    /// None: the data centre has no node that owns tokens, or factor 0, and takes no part.
-    fn of(walk: &Walk, name: &str, factor: usize) -> Option<Self> {
-        let tokens: Vec<_> = walk.tokens.iter().filter(|(_, ix)| walk.hosts[*ix].datacenter == name).copied().collect();
+impl Walk {
+    /// Only hosts that own one of the tokens count, and only their racks.
+    fn new(tokens: Vec<(i128, HostIx)>, racks: Vec<usize>, factor: usize) -> Self {
         let nodes: BTreeSet<HostIx> = tokens.iter().map(|(_, ix)| *ix).collect();
-        let names: BTreeSet<&str> = nodes.iter().map(|ix| walk.hosts[*ix].rack.as_str()).collect();
-        let number: BTreeMap<&str, usize> = names.iter().enumerate().map(|(number, name)| (*name, number)).collect();
-        let racks = walk.hosts.iter().map(|host| number.get(host.rack.as_str()).copied().unwrap_or(0)).collect();
-        (factor > 0 && !tokens.is_empty()).then(|| DatacenterWalk {
-            tokens,
-            racks,
-            replicas: factor.min(nodes.len()),
-            repeats: factor.saturating_sub(names.len()),
-            met: Met::of(walk.hosts.len()),
-            racks_met: Met::of(names.len()),
-        })
+        let with_nodes: BTreeSet<usize> = nodes.iter().map(|ix| racks[*ix]).collect();
+        let (met, racks_met) = (Met::of(racks.len()), Met::of(racks.len()));
+        let (replicas, repeats) = (factor.min(nodes.len()), factor.saturating_sub(with_nodes.len()));
+        Walk { tokens, racks, replicas, repeats, met, racks_met }
     }
 
     /// `NetworkTopologyStrategy.calculateNaturalReplicas`: a node that is passed over is not tried again.
@@ -120,46 +133,6 @@ impl DatacenterWalk {
                 repeats -= 1;
             }
             chosen.push(*ix);
-        }
-        chosen
-    }
-}
-
-impl Walk<'_> {
-    /// One range a token: (predecessor, token]; equal replica sets are stored once.
-    fn ring(&self, mut set_at: impl FnMut(usize) -> Vec<HostIx>) -> Ring {
-        let mut ring = Ring::default();
-        let mut known: BTreeMap<Vec<HostIx>, usize> = BTreeMap::new();
-        for (at, (token, _)) in self.tokens.iter().enumerate() {
-            let mut set = set_at(at);
-            set.sort_unstable();
-            let next = known.len();
-            let index = *known.entry(set).or_insert(next);
-            let before = self.tokens[(at + self.tokens.len() - 1) % self.tokens.len()].0;
-            ring.ranges.push(TokenRange { start: before.to_string(), end: token.to_string(), set: index });
-        }
-        ring.sets = vec![Vec::new(); known.len()];
-        for (set, index) in known {
-            ring.sets[index] = set;
-        }
-        ring
-    }
-
-    /// Owners in ring order from position `at`, one turn.
-    fn from(&self, at: usize) -> impl Iterator<Item = HostIx> {
-        self.tokens[at..].iter().chain(&self.tokens[..at]).map(|(_, host)| *host)
-    }
-
-    fn simple(&self, at: usize, factor: usize, met: &mut Met) -> Vec<HostIx> {
-        met.clear();
-        let mut chosen = Vec::with_capacity(factor);
-        for host in self.from(at) {
-            if chosen.len() == factor {
-                break;
-            }
-            if met.first(host) {
-                chosen.push(host);
-            }
         }
         chosen
     }

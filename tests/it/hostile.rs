@@ -31,8 +31,7 @@ fn no_promise_breaks_in_any_world() {
         second_phases += u64::from(report.phases > 1);
     }
     assert!(second_phases * 20 > seeds(), "second phases began in only {second_phases} of {} worlds", seeds());
-    // (half of them are usual; of few worlds it may be a little less)
-    assert!(done * 5 > hosts * 2, "a machine that does nothing is safe too: only {done} of {hosts} hosts were done");
+    assert!(done * 2 > hosts, "a machine that does nothing is safe too: only {done} of {hosts} hosts were done");
 }
 
 /// The procedures that people have, in the same worlds: those that ship, and those of peers.

@@ -70,9 +70,12 @@ fn a_machine_without_its_rules_is_caught_and_the_range_is_named() {
     let plan = planned(&playbook("rolling-reboot"), &topology, &Options::default()).plan;
     let blind = Rules { count_down_nodes: false, count_cuts: false, ..Rules::default() };
     let broken = |faults: &[Fault], rules: Rules, seeds: u64, named: &dyn Fn(&str) -> bool| {
-        let scene = |seed| Scene::of(seed, topology.clone(), plan.clone(), faults.to_vec(), false);
-        let all = (1..=seeds).flat_map(|seed| run(&scene(seed), rules).violations);
-        all.map(|broken| broken.what).find(|what| named(what))
+        let mut scene = Scene::of(topology.clone(), plan.clone(), faults.to_vec());
+        let violations = |seed| {
+            scene.reseed(seed, false);
+            run(&scene, rules).violations
+        };
+        (1..=seeds).flat_map(violations).map(|broken| broken.what).find(|what| named(what))
     };
     assert_eq!(broken(&[], Rules::default(), 3, &|_| true), None);
     let named = |what: &str| {

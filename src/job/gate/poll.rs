@@ -86,10 +86,9 @@ impl<'a> Poll<'a> {
     fn views(&self, evidence: &mut Evidence<'a>, observers: &[NodeIx]) -> Part<Vec<(NodeIx, &'a StatusView)>> {
         let mut asked = observers.to_vec();
         if !self.last && !observers.is_empty() {
-            let on_its_way = |node: &&NodeIx| {
-                self.view.asked_at((**node, Question::Status)).is_some_and(|asked| asked >= self.seen_since)
-            };
-            asked.retain(|node| on_its_way(&node) || self.knows(evidence, *node));
+            let on_its_way =
+                |by: NodeIx| self.view.asked_at((by, Question::Status)).is_some_and(|asked| asked >= self.seen_since);
+            asked.retain(|by| on_its_way(*by) || self.knows(evidence, *by));
             if asked.is_empty() {
                 asked.push(observers[self.held as usize % observers.len()]);
             }

@@ -60,16 +60,21 @@ pub struct Scene {
 
 impl Scene {
     /// A plan for a cluster that is known, each node on a machine of its own but for those that the plan knows to share
-    /// one. `hostile`: with hazards of the seed's choice.
-    pub fn of(seed: u64, topology: Topology, plan: Plan, faults: Vec<Fault>, hostile: bool) -> Self {
-        let hazards = if hostile { hazards(&mut Dice::new(seed)) } else { Hazards::CALM };
+    /// one.
+    pub fn of(topology: Topology, plan: Plan, faults: Vec<Fault>) -> Self {
         let mut machines: Vec<usize> = (0..plan.nodes.len()).collect();
         for group in plan.groups.iter().filter(|group| group.by_machine_id) {
             let first = *group.nodes.first().expect("no group is empty");
             group.nodes.iter().for_each(|node| machines[*node] = first);
         }
         let protect = plan.protect.clone();
-        Scene { seed, topology, plan, hazards, machines, faults, protect, sessions: 1 }
+        Scene { seed: 0, topology, plan, hazards: Hazards::CALM, machines, faults, protect, sessions: 1 }
+    }
+
+    /// The same with another seed; `hostile`: with hazards of its choice.
+    pub fn reseed(&mut self, seed: u64, hostile: bool) {
+        self.seed = seed;
+        self.hazards = if hostile { hazards(&mut Dice::new(seed)) } else { Hazards::CALM };
     }
 
     /// All nodes on the machine of this one, itself among them.

@@ -1,5 +1,6 @@
 //! A plan as a picture: who goes out in which wave, and who may never be out together. SVG, and a page that holds it.
 
+use super::facts::bound;
 use super::text::plan_text;
 use crate::plan::conflict::Conflicts;
 use crate::plan::model::{NodeIx, Plan, PlanFile};
@@ -35,21 +36,7 @@ pub fn plan_svg(file: &PlanFile) -> String {
     line(&mut body, 8, y, "bold", &format!("{} on cluster {}: who goes out together", plan.name, plan.cluster));
     y = legend(&mut body, &colours, y + 20);
     y = waves(&mut body, file, &colours, y + 12);
-    let bound = &file.estimate;
-    let said = if bound.waves.len() as u32 == bound.lower_bound {
-        "no plan that keeps the rule has fewer"
-    } else {
-        "no plan that keeps the rule has fewer than"
-    };
-    let number =
-        if bound.waves.len() as u32 == bound.lower_bound { String::new() } else { format!(" {}", bound.lower_bound) };
-    line(
-        &mut body,
-        8,
-        y + 18,
-        "normal",
-        &format!("{} waves; {said}{number}: {}", bound.waves.len(), bound.lower_bound_reason),
-    );
+    line(&mut body, 8, y + 18, "normal", &bound(file));
     y += 52;
     line(&mut body, 8, y, "bold", "who may never be out together: dark where two share a range that protects");
     y = if nodes.len() <= MATRIX {
