@@ -6,7 +6,7 @@ use super::earlier_run;
 use super::exit::{Exit, Failure};
 use crate::ask::{Asker, Heard};
 use crate::diagnostic::Severity;
-use crate::discover::{PreflightCheck, PreflightFinding, preflight};
+use crate::discover::{Preflight, PreflightCheck, PreflightFinding, preflight};
 use crate::display::{About, Lines, Noted, Volume, summary};
 use crate::execute::engine::{self, EngineError, RunContext};
 use crate::execute::process::Launcher;
@@ -45,11 +45,14 @@ pub struct Work {
 ///
 /// # Errors
 /// 5 when something forbids the run.
-pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &Cluster) -> anyhow::Result<()> {
+pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &mut Cluster) -> anyhow::Result<()> {
     waivers_hold(&file.plan)?;
     let asker = Arc::new(Asker::of_plan(&file.plan, cluster.env.clone()).noting(&cluster.ledger));
     let targets: Vec<TargetIx> = (0..file.plan.hosts.len()).collect();
-    let findings = preflight(&asker, &file.plan, &targets).await;
+    let Preflight { findings, heard } = preflight(&asker, &file.plan, &targets).await;
+    if let Some(seen) = cluster.seen.get_mut() {
+        seen.heard.extend(heard.into_iter().map(|heard| (file.plan.nodes[heard.node].address, heard)));
+    }
     for finding in &findings {
         let word = if finding.severity == Severity::Error { "error" } else { "warning" };
         if finding.severity == Severity::Error || !context.quiet {

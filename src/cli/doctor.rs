@@ -44,7 +44,7 @@ pub struct Options {
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let loaded = playbook_file::load(context, &options.playbook)?;
     let params = planning::params(context, &loaded, &options.choice)?;
-    let cluster = Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?;
+    let mut cluster = Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?;
     super::block_on(async {
         let found = cluster.discover(context, &loaded.playbook.cluster, &params).await?;
         let simulated = cluster.sandbox.is_some();
@@ -52,7 +52,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         let seen = planning::Seen { topology: &found.topology, groups, simulated };
         let file = planning::plan(context, &loaded, &params, &options.choice, seen)?;
         println!("plan      {} hosts in {} waves", file.plan.hosts.len(), file.estimate.waves.len());
-        carry_out::can_be_worked_on(context, &file, &cluster).await?;
+        carry_out::can_be_worked_on(context, &file, &mut cluster).await?;
         println!("hosts     every one of them can be worked on");
         nobody_holds_them(context, &file.plan)?;
         println!("lock      no run of this $ROLLBOOK_HOME holds one of them");

@@ -12,7 +12,7 @@ mod preflight;
 pub use access::AccessWords;
 pub use groups::ask_groups;
 pub use observers::choose_observers;
-pub use preflight::{PreflightCheck, PreflightFinding, preflight};
+pub use preflight::{Preflight, PreflightCheck, PreflightFinding, preflight};
 
 use crate::ask::{Asker, Heard, Ledger, NodeWords};
 use crate::diagnostic::Diagnostic;

@@ -1,6 +1,6 @@
 //! Can every host be worked on? Asked before anything disruptive; changes nothing.
 
-use crate::ask::{Asker, Failure, Reason};
+use crate::ask::{Asker, Failure, Heard, Reason};
 use crate::diagnostic::Severity;
 use crate::job::event::Question;
 use crate::job::view::Answer;
@@ -11,6 +11,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
+
+/// What was found, and what was heard on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Preflight {
+    /// Sorted by target and check; empty: nothing stands in the way.
+    pub findings: Vec<PreflightFinding>,
+    /// Whom each host reaches: a run that begins at once need not ask for it again.
+    pub heard: Vec<Heard>,
+}
 
 /// What stands in the way of a run on one host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,8 +63,8 @@ struct Wanted {
 }
 
 /// Makes the preflight of the targets given, all at once within the limits of the asker, which must be of
-/// this plan's nodes. Sorted by target and check; empty: nothing stands in the way.
-pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) -> Vec<PreflightFinding> {
+/// this plan's nodes.
+pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) -> Preflight {
     let mut tasks = JoinSet::new();
     for &target in targets {
         let node = plan.hosts[target].node;
@@ -63,19 +72,20 @@ pub async fn preflight(asker: &Arc<Asker>, plan: &Plan, targets: &[TargetIx]) ->
         let wanted = Wanted::of(plan, &plan.hosts[target]);
         tasks.spawn(async move { host.asked(&wanted).await });
     }
-    let mut findings = Vec::new();
+    let Preflight { mut findings, mut heard } = Preflight::default();
     let mut machines: BTreeMap<String, Vec<(TargetIx, NodeIx)>> = BTreeMap::new();
     while let Some(done) = tasks.join_next().await {
         // A task ends early only when it panics, and that is passed on.
         let seen = done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         findings.extend(seen.findings);
+        heard.extend(seen.heard);
         if let Some(machine) = seen.machine {
             machines.entry(machine).or_default().push((seen.target, seen.node));
         }
     }
     findings.extend(machines_and_groups(asker, plan, machines.into_values().collect()));
     findings.sort();
-    findings
+    Preflight { findings, heard }
 }
 
 /// Nodes of one machine are one group; and those that were one by their machine id still are.
@@ -161,12 +171,13 @@ struct Seen {
     node: NodeIx,
     machine: Option<String>,
     findings: Vec<PreflightFinding>,
+    heard: Option<Heard>,
 }
 
 impl Host {
     async fn asked(self, wanted: &Wanted) -> Seen {
         let (target, node) = (self.target, self.node);
-        let mut seen = Seen { target, node, machine: None, findings: Vec::new() };
+        let mut seen = Seen { target, node, machine: None, findings: Vec::new(), heard: None };
         seen.machine = self.all_well(wanted).await;
         if seen.machine.is_none() {
             match self.asker.ssh(node, &["cat", "/etc/machine-id"]).await {
@@ -186,17 +197,26 @@ impl Host {
                 seen.findings.extend(self.enabled(service, *severity).await);
             }
         }
-        if !wanted.reach || !self.serves().await {
+        let serves = if wanted.reach {
+            let heard = self.reach().await;
+            let serves = matches!(&heard.answer, Answer::Describe(view) if !view.unreachable.contains(&self.address));
+            seen.heard = Some(heard);
+            serves
+        } else {
+            false
+        };
+        if !serves {
             seen.findings.extend(self.mode(wanted.mode).await);
         }
         seen
     }
 
-    /// One that does not serve names itself among those that it cannot reach (lab: a drained one, 4.1 and 5.0). (The run
-    /// does not count these answers: on slow machines they would all be too old at the first take-out, at once.)
-    async fn serves(&self) -> bool {
+    /// Whom it reaches; one that does not serve names itself among those that it cannot reach (lab: a drained one, 4.1
+    /// and 5.0). Whatever it says is handed on: it is newer than what was heard before.
+    async fn reach(&self) -> Heard {
         let reply = self.asker.ask(self.node, Question::Describe).await;
-        matches!(&reply.answer, Answer::Describe(view) if !view.unreachable.contains(&self.address))
+        let (node, question) = (self.node, Question::Describe);
+        Heard { node, question, answer: reply.answer, asked: reply.asked, at: reply.at }
     }
 
     /// All of it in one session, which gives the machine's id when nothing stands in the way. Otherwise one thing after

@@ -17,11 +17,20 @@ pub(super) struct Evidence<'v> {
     pub poll: Ms,
     stale_counts: bool,
     pub needs: Vec<Need>,
+    /// What still counts, but not for as long as the answers take that it is to be judged with.
+    renew: Vec<Need>,
+    margin: Ms,
 }
 
 impl<'v> Evidence<'v> {
     pub fn new(frame: &Frame, view: &'v View, now: Ms, poll: Ms) -> Self {
-        Evidence { view, now, poll, stale_counts: !frame.rules.refuse_stale_answers, needs: Vec::new() }
+        let stale_counts = !frame.rules.refuse_stale_answers;
+        Evidence { view, now, poll, stale_counts, needs: Vec::new(), renew: Vec::new(), margin: 0 }
+    }
+
+    /// Answers that grow too old within so long are to be renewed (`lasting_first`).
+    pub fn with_margin(self, margin: Ms) -> Self {
+        Evidence { margin, ..self }
     }
 
     /// For what is only shown to a reader: an answer counts however old it is.
@@ -52,12 +61,34 @@ impl<'v> Evidence<'v> {
 
     /// The same with an age of its own, counted from the asking plus the answer's own duration.
     pub fn read_within(&mut self, node: NodeIx, question: Question, since: Ms, oldest: Ms) -> Option<&'v Heard> {
+        let (asked, poll) = ((node, question), self.poll);
+        let horizon = |oldest: Ms| since.max(self.now.saturating_sub(oldest));
         if let Some(heard) = self.known(node, question, since, oldest) {
+            let least = oldest.saturating_sub(self.margin);
+            if heard.at.saturating_add(least) < self.now && !self.stale_counts {
+                self.renew.push(Need { asked, since: horizon(least), poll });
+            }
             return Some(heard);
         }
-        let horizon = self.now.saturating_sub(oldest);
-        self.needs.push(Need { asked: (node, question), since: since.max(horizon), poll: self.poll });
+        self.needs.push(Need { asked, since: horizon(oldest), poll });
         None
+    }
+
+    /// What lasts is asked first, with what of it would grow too old meanwhile, and only then what must be fresh. The
+    /// other way round, a chain of slow answers at one node outlasts those that came at once, for as long as it is slow.
+    pub fn lasting_first(&mut self) {
+        let brief = |need: &Need| matches!(need.asked.1, Question::Status | Question::Mode);
+        let renew = std::mem::take(&mut self.renew).into_iter().filter(|need| !brief(need));
+        if self.needs.iter().any(|need| !brief(need)) {
+            self.needs.retain(|need| !brief(need));
+            self.needs.extend(renew);
+            return;
+        }
+        let begun = self.needs.iter().any(|need| self.view.asked_at(need.asked).is_some());
+        let renew: Vec<Need> = renew.collect();
+        if !begun && !renew.is_empty() {
+            self.needs = renew;
+        }
     }
 
     /// Answers that must be fresh at the same time: when one of them is asked, so are those that are older than a poll.

@@ -20,6 +20,11 @@ use std::collections::BTreeSet;
 const LASTING_MS: Ms = 30_000;
 const BOOT_ID_MS: Ms = 15_000;
 
+/// Twice the time that the slowest observer took is reckoned with for all of them, within these bounds: the least is
+/// what a quiet node needs, and with the most the answers that count 15 s still do for two thirds of that.
+const LEAST_MARGIN_MS: Ms = 1_000;
+const MOST_MARGIN_MS: Ms = 5_000;
+
 /// The judgement on one host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Takeout {
@@ -66,10 +71,11 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
         return Takeout::Ready(Baseline::default(), vec![]);
     }
     let candidate = Candidate::new(frame, job, view, node, now);
-    let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms);
+    let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms).with_margin(candidate.margin());
     match candidate.run(&mut evidence) {
         Ok(Some((baseline, warnings))) => Takeout::Ready(baseline, warnings),
         Ok(None) => {
+            evidence.lasting_first();
             let witnesses = candidate.observers.iter().map(|by| (*by, Question::Status));
             let streams = frame.phase(job).checks_each_host.contains(&Check::NoStreaming);
             evidence.together(witnesses.chain(streams.then_some((node, Question::Mode))));
@@ -126,6 +132,14 @@ impl<'a> Candidate<'a> {
             },
             out: frame.out(job),
         }
+    }
+
+    /// So long the observers take to say who is up: what is older than that allows must be asked before them.
+    fn margin(&self) -> Ms {
+        let took =
+            |by: &NodeIx| self.view.heard(*by, Question::Status).map(|heard| heard.at.saturating_sub(heard.asked));
+        let slowest = self.observers.iter().filter_map(took).max().unwrap_or(0);
+        (2 * slowest).clamp(LEAST_MARGIN_MS, MOST_MARGIN_MS)
     }
 
     fn run(&self, evidence: &mut Evidence<'a>) -> Part<(Baseline, Vec<String>)> {

@@ -293,7 +293,7 @@ mod before_a_run {
     async fn checked(lab: &Lab, plan: &Plan) -> Vec<(usize, Severity, PreflightCheck, String)> {
         let asker = Arc::new(Asker::of_plan(plan, lab.sandbox.env()));
         let targets: Vec<usize> = (0..plan.hosts.len()).collect();
-        let findings = preflight(&asker, plan, &targets).await;
+        let findings = preflight(&asker, plan, &targets).await.findings;
         findings.into_iter().map(|one| (one.target, one.severity, one.check, one.message)).collect()
     }
 

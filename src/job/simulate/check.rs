@@ -7,7 +7,7 @@ use crate::job::model::Job;
 use crate::job::view::{Answer, Task};
 use crate::plan::model::NodeIx;
 use crate::plan::protection::protects;
-use crate::playbook::model::StepKind;
+use crate::playbook::model::{StepKind, TakesDown};
 use crate::topology::model::Replication;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -259,6 +259,13 @@ impl<'a> Checks<'a> {
             HostEvent::Resolved { how: Resolution::Done, .. } => {
                 let step = self.failed_at.get(host).and_then(|step| self.undone.get_mut(host)?.get_mut(step));
                 step.into_iter().for_each(|left| *left = Left::Owed);
+            }
+            // a person wants it once more, whoever of the machine gave the command before
+            HostEvent::Resolved { how: Resolution::Retry, .. } => {
+                let step = self.failed_at.get(host).map(|step| &self.scene.plan.steps[*step]);
+                if step.is_some_and(|step| step.takes_down == TakesDown::Reboot) {
+                    self.rebooted.remove(&self.scene.machines[self.scene.plan.hosts[*host].node]);
+                }
             }
             _ => {}
         }

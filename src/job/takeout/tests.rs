@@ -82,3 +82,47 @@ fn an_answer_that_has_not_come_yet_makes_no_old_one_count() {
     }
     assert!(!describes(judge(&frame, &job, &view, 0, NOW)).iter().any(|node| neighbours.contains(node)));
 }
+
+/// Every question that lasts has been answered for a take-out of node 0, so long ago.
+fn all_that_lasts(frame: &Frame, job: &Job, ago: Ms) -> View {
+    let mut view = told(frame, 1, 1, &[1], NOW - ago - 500);
+    for node in observers_to_stay(frame, job, &view, 0, NOW) {
+        let gossip = Answer::Gossip(Arc::new(GossipView::default()));
+        view.answered((node, Question::Gossip), gossip, NOW - ago - 500, NOW - ago, BTreeSet::new());
+    }
+    let boot = Answer::BootId { id: "a".into(), cql_port: true };
+    view.answered((0, Question::BootId), boot, NOW - ago - 500, NOW - ago, BTreeSet::new());
+    view
+}
+
+fn asked(takeout: Takeout) -> BTreeSet<Question> {
+    let (Takeout::Open(needs) | Takeout::Blocked { needs, .. }) = takeout else { panic!("{takeout:?}") };
+    needs.iter().map(|need| need.asked.1).collect()
+}
+
+/// Lab: with `poll: 2s` on a slow machine a host found no moment at which all answers were fresh, for 42 s.
+#[test]
+fn who_is_up_is_asked_when_all_that_lasts_longer_has_been_answered() {
+    let plan = six_hosts();
+    let frame = Frame::new(&plan, Rules::default());
+    let job = Job::new(&plan);
+    let judged = |view: &View| asked(judge(&frame, &job, view, 0, NOW));
+    let nothing = judged(&View::default());
+    assert!(nothing.contains(&Question::Describe) && !nothing.contains(&Question::Status), "{nothing:?}");
+    let view = all_that_lasts(&frame, &job, 3_000);
+    assert_eq!(judged(&view), [Question::Status].into());
+    // an answer that counts for a moment more: who is up would come too late for it
+    let mut view = all_that_lasts(&frame, &job, 14_500);
+    assert_eq!(judged(&view), [Question::Describe, Question::BootId].into());
+    // while they are on their way, nothing else
+    for node in frame.conflicts.neighbours(0).iter().copied().chain(1..6) {
+        view.asking((node, Question::Describe), NOW, BTreeSet::new());
+    }
+    view.asking((0, Question::BootId), NOW, BTreeSet::new());
+    assert_eq!(judged(&view), [Question::Describe, Question::BootId].into());
+    // those that are up were being asked already: that goes on
+    for by in observers_to_stay(&frame, &job, &view, 0, NOW) {
+        view.asking((by, Question::Status), NOW, BTreeSet::new());
+    }
+    assert_eq!(judged(&view), [Question::Status].into());
+}
