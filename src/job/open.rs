@@ -28,6 +28,8 @@ pub enum Hold {
     Rack(String),
     /// It conflicts with a host that is out.
     Conflict(NodeIx),
+    /// With those that are out, a range would be left below its level: why.
+    Level(String, BTreeSet<NodeIx>),
     /// The canary comes first (`first`).
     First(u32),
 }
@@ -40,6 +42,7 @@ impl Hold {
             Hold::Datacenter(name) => format!("data centre {name} comes first"),
             Hold::Rack(name) => format!("rack {name} is finished before the next opens"),
             Hold::Conflict(other) => frame.why(job, node, *other),
+            Hold::Level(why, _) => why.clone(),
             Hold::First(1) => "the canary, one host, comes first".into(),
             Hold::First(hosts) => format!("the canary, {hosts} hosts, comes first"),
         }
@@ -52,6 +55,7 @@ impl Hold {
             Hold::Datacenter(name) => format!("data centre {name}, which comes first"),
             Hold::Rack(name) => format!("the rest of rack {name}, which is finished before the next opens"),
             Hold::Conflict(other) => format!("{}: {}", frame.address(*other), frame.why(job, node, *other)),
+            Hold::Level(why, others) => format!("{}: {why}", names(frame, others.iter().copied())),
             Hold::First(_) => "an approval: `rollbook approve` lets the hosts behind the canary begin".into(),
         }
     }
@@ -337,6 +341,11 @@ impl<'a> Round<'a> {
         if let Some(other) = conflict {
             return Some(Hold::Conflict(*other));
         }
+        let away = |other: NodeIx| self.out.contains(&other) || self.reserved.contains(&other);
+        if let Some(need) = self.frame.too_many(self.job, &self.frame.unit(node), away) {
+            let why = self.frame.why_too_many(self.job, need, node, away);
+            return Some(Hold::Level(why, need.nodes.iter().copied().filter(|other| away(*other)).collect()));
+        }
         // a group that is larger than the limit goes out when nobody else is out
         let wanted = group::waiting(self.frame, self.job, target).len().max(1) as u32;
         if let Some(limit) = phase.max_hosts.filter(|limit| taken > 0 && taken + wanted > *limit) {
@@ -386,15 +395,24 @@ impl<'a> Round<'a> {
 
     /// Is it held back by a host that nobody works on any more?
     fn held_by_the_unproved(&self, hold: &Hold) -> bool {
+        if let Hold::Level(_, others) = hold {
+            let away = |other: &NodeIx| self.frame.plan.known_down.contains(other) || self.only_unproved(*other);
+            return others.iter().all(away);
+        }
         let Hold::Conflict(other) = hold else {
             let in_work = self.job.hosts.iter().any(|host| host.busy());
             return !in_work && self.reserved.is_empty() && !matches!(hold, Hold::Rack(_));
         };
+        self.only_unproved(*other)
+    }
+
+    /// Is it out, and does nobody work on it or on one that goes with it?
+    fn only_unproved(&self, other: NodeIx) -> bool {
         // (of a group one may be back that holds its place only for the others)
         let in_work = |target: &TargetIx| self.job.hosts[*target].busy();
-        let target = self.frame.target_of.get(other);
+        let target = self.frame.target_of.get(&other);
         target.is_some_and(|target| {
             !in_work(target) && !self.frame.siblings(self.job, *target).any(|other| in_work(&other))
-        }) && !self.reserved.contains(other)
+        }) && !self.reserved.contains(&other)
     }
 }

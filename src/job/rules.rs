@@ -3,7 +3,8 @@
 use super::model::Job;
 use super::view::Answer;
 use crate::plan::conflict::Conflicts;
-use crate::plan::model::{NodeIx, Phase, Plan, Step, Target, TargetIx};
+use crate::plan::level::Room;
+use crate::plan::model::{Need, NodeIx, Phase, Plan, Step, Target, TargetIx};
 use crate::playbook::model::{StepKind, Strategy, TakesDown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -25,6 +26,8 @@ pub struct Rules {
     pub prove_the_restart: bool,
     /// Hosts of a group go out together, and count as out together.
     pub count_groups: bool,
+    /// A range keeps the level that was asked for.
+    pub keep_the_level: bool,
 }
 
 impl Default for Rules {
@@ -37,6 +40,7 @@ impl Default for Rules {
             refuse_stale_answers: true,
             prove_the_restart: true,
             count_groups: true,
+            keep_the_level: true,
         }
     }
 }
@@ -49,6 +53,8 @@ pub const OBSERVERS: usize = 3;
 pub struct Frame<'a> {
     pub plan: &'a Plan,
     pub conflicts: Conflicts,
+    /// What each phase's level leaves room for.
+    rooms: Vec<Room<'a>>,
     pub rules: Rules,
     /// In a calm world every answer is the good one: only the preview of a plan.
     pub calm: bool,
@@ -75,6 +81,7 @@ impl<'a> Frame<'a> {
         Frame {
             plan,
             conflicts: if rules.count_groups { Conflicts::of(plan) } else { Conflicts::without_groups(plan) },
+            rooms: plan.phases.iter().map(|phase| Room::of(plan, phase)).collect(),
             rules,
             calm: false,
             target_of,
@@ -114,12 +121,45 @@ impl<'a> Frame<'a> {
 
     /// May the two not be out together in this phase?
     pub fn exclude_each_other(&self, job: &Job, a: NodeIx, b: NodeIx) -> bool {
-        self.conflicts.exclude_each_other(self.strategy(job), a, b)
+        self.conflicts.exclude_each_other(self.strategy(job), a, b) || self.too_many_of_two(job, a, b).is_some()
+    }
+
+    /// A range that those two alone, with all that go out with them, would leave below its level.
+    fn too_many_of_two(&self, job: &Job, a: NodeIx, b: NodeIx) -> Option<&'a Need> {
+        let (unit, other) = (self.unit(a), self.unit(b));
+        (!unit.contains(&b)).then(|| self.too_many(job, &unit, |node| other.contains(&node)))?
+    }
+
+    /// A range that is left below its level when these go out while those are away.
+    pub fn too_many(&self, job: &Job, going: &BTreeSet<NodeIx>, away: impl Fn(NodeIx) -> bool) -> Option<&'a Need> {
+        self.room(job).filter(|_| self.rules.keep_the_level).and_then(|room| room.broken(going, away))
+    }
+
+    /// What the level of this phase leaves room for; None: there is nothing that it asks for.
+    pub fn room(&self, job: &Job) -> Option<&Room<'a>> {
+        self.rooms.get(job.phase).filter(|room| !room.is_empty())
+    }
+
+    /// All that go out with a node, itself among them.
+    pub fn unit(&self, node: NodeIx) -> BTreeSet<NodeIx> {
+        let group = self.plan.group(node).filter(|_| self.rules.count_groups);
+        group.map_or_else(|| BTreeSet::from([node]), |group| group.nodes.clone())
     }
 
     /// Why they may not, as a sentence.
     pub fn why(&self, job: &Job, a: NodeIx, b: NodeIx) -> String {
-        self.conflicts.why(self.strategy(job), a, b)
+        let other = self.unit(b);
+        match self.too_many_of_two(job, a, b) {
+            Some(need) if !self.conflicts.exclude_each_other(self.strategy(job), a, b) => {
+                self.why_too_many(job, need, a, |node| other.contains(&node))
+            }
+            _ => self.conflicts.why(self.strategy(job), a, b),
+        }
+    }
+
+    /// Why a node may not go while these are away, as a sentence.
+    pub fn why_too_many(&self, job: &Job, need: &Need, node: NodeIx, away: impl Fn(NodeIx) -> bool) -> String {
+        self.rooms[job.phase].words(self.plan, need, node, away)
     }
 
     /// Nodes that count as out: those of the job, and with each all of its group.

@@ -111,7 +111,10 @@ struct Candidate<'a> {
     view: &'a View,
     node: NodeIx,
     observers: Vec<NodeIx>,
+    /// None of them may be down: the strategy's rule.
     co_replicas: BTreeSet<NodeIx>,
+    /// Of these so many may be away as the level leaves room for.
+    counted: BTreeSet<NodeIx>,
     out: BTreeSet<NodeIx>,
 }
 
@@ -119,17 +122,20 @@ type Part<T> = Result<Option<T>, String>;
 
 impl<'a> Candidate<'a> {
     fn new(frame: &'a Frame<'a>, job: &'a Job, view: &'a View, node: NodeIx, now: Ms) -> Self {
+        let co_replicas = match frame.strategy(job) {
+            // an accepted outage: nobody is protected; and of a level's ranges those that it can spare may be away
+            Strategy::All | Strategy::Availability => BTreeSet::new(),
+            Strategy::One | Strategy::Topology => protected(frame, view, node),
+        };
+        let counted = frame.room(job).map(|room| room.with(&frame.unit(node))).unwrap_or_default();
         Candidate {
             frame,
             job,
             view,
             node,
             observers: observers_to_stay(frame, job, view, node, now),
-            co_replicas: match frame.strategy(job) {
-                // an accepted outage: nobody is protected
-                Strategy::All => BTreeSet::new(),
-                _ => protected(frame, view, node),
-            },
+            counted: counted.difference(&co_replicas).copied().collect(),
+            co_replicas,
             out: frame.out(job),
         }
     }
@@ -149,17 +155,19 @@ impl<'a> Candidate<'a> {
             return Err("no observer is left to ask".into());
         }
         // slow answers first: what is about liveness must not grow stale behind them
-        let reach = if self.frame.takes_out(self.job) { self.reach(evidence)? } else { Some(()) };
+        let reach = if self.frame.takes_out(self.job) { self.reach(evidence)? } else { Some(BTreeSet::new()) };
         let gossips = if self.frame.takes_out(self.job) { self.gossips(evidence)? } else { Some(Vec::new()) };
         let views = self.views(evidence)?;
         let baseline =
             if self.frame.takes_out(self.job) { self.baseline(evidence)? } else { Some(Baseline::default()) };
-        let (Some(()), Some(gossips), Some(views), Some(mut baseline)) = (reach, gossips, views, baseline) else {
+        let (Some(unreached), Some(gossips), Some(views), Some(mut baseline)) = (reach, gossips, views, baseline)
+        else {
             return Ok(None);
         };
         if !outage {
             self.replicas_up(evidence, &views)?;
         }
+        self.level_is_kept(evidence, &views, &unreached)?;
         if !self.frame.plan.waives(Waivable::NoRangeMovement) {
             self.movement(&views)?;
         }
@@ -180,11 +188,15 @@ impl<'a> Candidate<'a> {
     }
 
     /// Every observer and every co-replica is asked directly: none may name a co-replica that is not counted as out.
-    fn reach(&self, evidence: &mut Evidence) -> Part<()> {
+    /// Of those of which some may be away: who is named, or gave no answer.
+    fn reach(&self, evidence: &mut Evidence) -> Part<BTreeSet<NodeIx>> {
         if !self.frame.rules.count_cuts {
-            return Ok(Some(()));
+            return Ok(Some(BTreeSet::new()));
         }
-        let mut asked: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
+        let down = self.counted.iter().copied().filter(|node| self.last_seen_down(*node));
+        let mut unreached: BTreeSet<NodeIx> = down.collect();
+        let mut asked: BTreeSet<NodeIx> = self.co_replicas.union(&self.counted).copied().collect();
+        asked.retain(|node| !self.out.contains(node) && !unreached.contains(node));
         if self.frame.strategy(self.job) != Strategy::All {
             asked.extend(&self.observers);
         }
@@ -204,8 +216,13 @@ impl<'a> Candidate<'a> {
             }
             let address = self.frame.address(node);
             let why = match unexpected_unreachable(self.frame, heard) {
+                None if self.counted.contains(&node) && !self.observers.contains(&node) => {
+                    unreached.insert(node);
+                    None
+                }
                 None => Some(unreadable(&heard.answer)),
                 Some(named) => {
+                    unreached.extend(named.intersection(&self.counted).filter(|other| **other != node));
                     let cut: Vec<NodeIx> = named.intersection(&self.co_replicas).copied().collect();
                     let cut: Vec<NodeIx> = cut.into_iter().filter(|other| *other != node).collect();
                     (!cut.is_empty()).then(|| format!("{address} cannot reach {}", names(self.frame, cut)))
@@ -218,15 +235,49 @@ impl<'a> Candidate<'a> {
         }
         match wrong {
             Some(why) => Err(why),
-            None => Ok(complete.then_some(())),
+            None => Ok(complete.then_some(unreached)),
         }
+    }
+
+    /// Did every observer that has ever answered show it down? Then its own word is not waited for.
+    fn last_seen_down(&self, node: NodeIx) -> bool {
+        let heard = self.observers.iter().filter_map(|by| self.view.heard(*by, Question::Status));
+        let mut seen = heard.filter_map(status).map(|view| shows_up(self.frame, view, node)).peekable();
+        seen.peek().is_some() && seen.all(|up| !up)
+    }
+
+    /// Every range of the host keeps its level when it is away too: whoever is out, not up at some observer, cut from
+    /// somebody or silent counts as away.
+    fn level_is_kept(
+        &self,
+        evidence: &mut Evidence,
+        views: &[(NodeIx, &StatusView)],
+        unreached: &BTreeSet<NodeIx>,
+    ) -> Result<(), String> {
+        let down = |node: &NodeIx| views.iter().any(|(by, view)| by != node && !shows_up(self.frame, view, *node));
+        let mut away: BTreeSet<NodeIx> = self.out.union(unreached).copied().collect();
+        if self.frame.rules.count_down_nodes {
+            away.extend(self.counted.iter().copied().filter(|node| down(node)));
+        }
+        let is_away = |node: NodeIx| away.contains(&node);
+        let Some(need) = self.frame.too_many(self.job, &self.frame.unit(self.node), is_away) else { return Ok(()) };
+        // whoever said something that speaks against it is asked again
+        for node in self.counted.iter().chain(&self.observers) {
+            let heard = self.view.heard(*node, Question::Describe);
+            let named = heard.map(|heard| unexpected_unreachable(self.frame, heard));
+            if named.is_some_and(|named| named.is_none_or(|named| !named.is_disjoint(&self.counted))) {
+                evidence.again(*node, Question::Describe);
+            }
+        }
+        Err(self.frame.why_too_many(self.job, need, self.node, is_away))
     }
 
     /// It named a co-replica that was out then, and is not now: whether it reaches that one is still to be asked.
     fn says_nothing_of_one_that_is_back(&self, heard: &Heard) -> bool {
         let Answer::Describe(view) = &heard.answer else { return false };
         let mut named = view.unreachable.iter().filter_map(|address| self.frame.node_at(address));
-        named.any(|node| heard.out.contains(&node) && !self.out.contains(&node) && self.co_replicas.contains(&node))
+        let matters = |node: &NodeIx| self.co_replicas.contains(node) || self.counted.contains(node);
+        named.any(|node| heard.out.contains(&node) && !self.out.contains(&node) && matters(&node))
     }
 
     /// How long such a word counts. Where nodes answer slowly the words of all are never fresh together: then for
@@ -234,7 +285,7 @@ impl<'a> Candidate<'a> {
     /// answers: one that has not come yet would make an old one count the longer. Lab: a cut between two replicas was
     /// overlooked, whose answers about it took 13 s.)
     fn reach_age(&self, asked: &BTreeSet<NodeIx>) -> Ms {
-        let least = reach::age_ms(self.co_replicas.len(), reach::SLOWEST_MS);
+        let least = reach::age_ms(self.co_replicas.len() + self.counted.len(), reach::SLOWEST_MS);
         let word = |node: &NodeIx| {
             let heard = self.view.heard(*node, Question::Describe)?;
             (heard.asked >= self.back_since(*node)).then(|| heard.at.saturating_sub(heard.asked))

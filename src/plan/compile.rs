@@ -4,6 +4,7 @@
 
 mod down;
 mod groups;
+mod levels;
 mod nodes;
 mod phases;
 mod steps;
@@ -12,6 +13,7 @@ mod until;
 pub use groups::Answers;
 pub use nodes::host_context;
 
+use super::level::{self, Room};
 use super::model::{Gate, Plan, PlannedKeyspace, Setup, Source, VERSION};
 use super::protection::{self, Protection};
 use super::select::{self, Pick};
@@ -132,7 +134,18 @@ pub fn with_all_keyspaces(plan: &Plan, topology: &Topology) -> Option<Plan> {
     for phase in &mut phases {
         let order: Vec<HostIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
         let names = phase.datacenters.iter().map(|dc| dc.name.clone()).collect();
-        phase.datacenters = phases::datacenters(topology, &order, names, (&protection, &plan.groups), phase.strategy);
+        if let Some(kept) = &phase.availability {
+            let worked = order.iter().copied().collect();
+            // (a keyspace that is left out may be unable to keep the level: then there is nothing to compare with)
+            phase.needs = level::needs(topology, &Keyspaces::All, kept, &worked).ok()?;
+            if level::follows_from(phase.strategy, kept.level) {
+                phase.needs.clear();
+            }
+        }
+        let room = Room::new(&phase.needs, topology.hosts.len(), None);
+        let datacenters =
+            phases::datacenters(topology, &order, names, (&protection, &plan.groups), (phase.strategy, &room));
+        phase.datacenters = datacenters;
     }
     Some(Plan {
         protect: Keyspaces::All,

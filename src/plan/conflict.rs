@@ -65,6 +65,11 @@ impl Conflicts {
         &self.neighbours[node]
     }
 
+    /// All that go out with a node, itself among them.
+    pub fn unit(&self, node: NodeIx) -> &BTreeSet<NodeIx> {
+        &self.units[node]
+    }
+
     /// Do both, or those that go out with them, hold replicas of one range under the conflict rule, whatever the
     /// strategy? Not within one group, which is out as a whole.
     pub fn share(&self, a: NodeIx, b: NodeIx) -> bool {
@@ -74,7 +79,8 @@ impl Conflicts {
     /// May the two not be out together under this strategy? A node never excludes itself.
     pub fn exclude_each_other(&self, strategy: Strategy, a: NodeIx, b: NodeIx) -> bool {
         match strategy {
-            Strategy::All => false,
+            // what a level leaves room for is no matter of pairs (`level::Room`)
+            Strategy::All | Strategy::Availability => false,
             Strategy::Topology => self.share(a, b),
             Strategy::One => {
                 let datacenters = |unit: NodeIx| -> BTreeSet<&String> {

@@ -4,9 +4,11 @@
 //! playbook. `check` needs the plan alone; `check_against` also the cluster it was made for.
 
 mod chain;
+mod levels;
 mod pairs;
 mod words;
 
+use super::level::Room;
 use super::model::{Group, NodeIx, Phase, Plan, Shared, Step, VERSION};
 use crate::playbook::model::{Strategy, TakesDown};
 use crate::topology::model::Topology;
@@ -20,6 +22,7 @@ pub fn check(plan: &Plan) -> Vec<String> {
     }
     nodes(plan, &mut found);
     pairs::well_formed(plan, &mut found);
+    levels::well_formed(plan, &mut found);
     if !found.is_empty() {
         return found; // what follows indexes by what was just found wrong
     }
@@ -49,6 +52,7 @@ pub fn check_against(plan: &Plan, topology: &Topology) -> Vec<String> {
         return found;
     }
     pairs::all_present(plan, topology, &mut found);
+    levels::all_present(plan, topology, &mut found);
     found
 }
 
@@ -162,12 +166,23 @@ fn away(plan: &Plan, found: &mut Vec<String>) {
         plan.everybody_conflicts.is_some()
             || plan.shared.iter().any(|pair| (pair.a, pair.b) == (a, b) || (pair.a, pair.b) == (b, a))
     };
-    let protected = plan.phases.iter().filter(|phase| phase.strategy != Strategy::All);
+    let by_pairs = |phase: &&Phase| !matches!(phase.strategy, Strategy::All | Strategy::Availability);
+    let protected = plan.phases.iter().filter(by_pairs);
     let protected: BTreeSet<usize> = protected.flat_map(|phase| phase.hosts.iter().copied()).collect();
     for target in protected.into_iter().map(|target| &plan.hosts[target]) {
         if plan.known_down.iter().any(|down| shares(target.node, *down)) {
             let address = plan.nodes[target.node].address;
             found.push(format!("{address} is worked on and shares ranges with a node that is known to be down"));
+        }
+    }
+    for phase in &plan.phases {
+        let room = Room::of(plan, phase);
+        for node in phase.hosts.iter().map(|target| plan.hosts[*target].node) {
+            let unit = plan.group(node).map_or_else(|| BTreeSet::from([node]), |group| group.nodes.clone());
+            if room.broken(&unit, |node| plan.known_down.contains(&node)).is_some() {
+                let address = plan.nodes[node].address;
+                found.push(format!("{address} is worked on, and a range would lose its level by it"));
+            }
         }
     }
 }
@@ -186,7 +201,8 @@ fn groups(plan: &Plan, found: &mut Vec<String>) {
             found.push(format!("a node of {} is in another group too", group.name));
         }
         let inside = |pair: &Shared| group.nodes.contains(&pair.a) && group.nodes.contains(&pair.b);
-        let shares = plan.everybody_conflicts.is_some() || plan.shared.iter().any(inside);
+        let by_pairs = plan.phases.iter().any(|phase| phase.strategy != Strategy::Availability);
+        let shares = by_pairs && (plan.everybody_conflicts.is_some() || plan.shared.iter().any(inside));
         if disruptive && shares && plan.accept_outage.is_none() && !group.nodes.is_disjoint(&worked) {
             found.push(format!("nodes of {} share ranges, and nobody accepted the outage", group.name));
         }

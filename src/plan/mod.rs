@@ -11,6 +11,7 @@ pub mod conflict;
 pub mod drift;
 pub mod estimate;
 pub mod file;
+pub mod level;
 pub mod lint;
 pub mod order;
 pub mod protection;

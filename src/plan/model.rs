@@ -4,8 +4,8 @@
 //! chooses *when*. It is a permission set: a run may do less, never more.
 
 use crate::playbook::model::{
-    ApproveScope, Check, DatacenterOrder, Demand, First, GateMeasure, Keyspaces, OnFailure, Retries, StepKind,
-    Strategy, TakesDown, Waivable, Waiver,
+    ApproveScope, Availability, Check, DatacenterOrder, Demand, First, GateMeasure, Keyspaces, OnFailure, Retries,
+    StepKind, Strategy, TakesDown, Waivable, Waiver,
 };
 use crate::topology::model::Replication;
 use schemars::JsonSchema;
@@ -99,6 +99,12 @@ pub struct Phase {
     /// Its hosts, of `Plan::hosts`, in order of preference.
     pub hosts: Vec<TargetIx>,
     pub strategy: Strategy,
+    /// The consistency level that every range keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
+    /// What that level asks for, as far as the strategy does not see to it by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
     /// In the order in which they are worked on.
     pub datacenters: Vec<Datacenter>,
     pub datacenter_order: DatacenterOrder,
@@ -156,6 +162,24 @@ pub struct Shared {
     pub a: NodeIx,
     pub b: NodeIx,
     /// The keyspace with the most shared ranges (the first by name among equals), to show.
+    pub keyspace: String,
+    pub ranges: u32,
+}
+
+/// Of these nodes, which hold replicas of one range, only so many may be away at once, or it loses its level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Need {
+    /// In ascending order; two of them stand for every range that both hold.
+    pub nodes: Vec<NodeIx>,
+    /// So many may be away.
+    pub spare: u32,
+    /// Replicas that count, of which `replicas` − `spare` are needed.
+    pub replicas: u32,
+    /// Where it is counted; absent: in all data centres together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datacenter: Option<String>,
+    /// The keyspace with the most such ranges (the first by name among equals), to show.
     pub keyspace: String,
     pub ranges: u32,
 }

@@ -66,7 +66,7 @@ impl Protection {
 ///
 /// # Errors
 /// Why everybody must conflict with everybody.
-fn readable(topology: &Topology, name: &str) -> Result<bool, String> {
+pub(super) fn readable(topology: &Topology, name: &str) -> Result<bool, String> {
     let keyspace = &topology.keyspaces[name];
     let local = match &keyspace.replication {
         Replication::NetworkTopology(_) => true,

@@ -109,6 +109,8 @@ pub fn six_hosts() -> Plan {
             to: 4,
             hosts: (0..6).collect(),
             strategy: Strategy::Topology,
+            availability: None,
+            needs: vec![],
             datacenters: vec![Datacenter {
                 name: "dc1".into(),
                 rack_by_rack: true,

@@ -2,7 +2,8 @@
 
 use super::conflict::Conflicts;
 use super::drift::shown;
-use super::model::{Estimate, Plan, Warning};
+use super::level::Room;
+use super::model::{Estimate, NodeIx, Plan, Warning};
 use super::protection::LEFT_OUT;
 use super::reach;
 use crate::playbook::duration;
@@ -221,7 +222,12 @@ fn long_reach(plan: &Plan) -> Option<Warning> {
 /// For the host with the most co-replicas, in milliseconds.
 pub fn reach_age_ms(plan: &Plan) -> u64 {
     let conflicts = Conflicts::of(plan);
-    let most = plan.hosts.iter().map(|target| conflicts.neighbours(target.node).len()).max().unwrap_or(0);
+    let rooms: Vec<Room> = plan.phases.iter().map(|phase| Room::of(plan, phase)).collect();
+    let asked = |node: NodeIx| {
+        let counted = rooms.iter().map(|room| room.with(conflicts.unit(node))).flatten();
+        counted.chain(conflicts.neighbours(node).iter().copied()).collect::<BTreeSet<_>>().len()
+    };
+    let most = plan.hosts.iter().map(|target| asked(target.node)).max().unwrap_or(0);
     reach::age_ms(most, reach::SLOWEST_MS)
 }
 

@@ -34,6 +34,7 @@ pub fn playbook(name: &str) -> Playbook {
         cluster: access(),
         targets: Targets::default(),
         strategy: Strategy::Topology,
+        availability: None,
         groups: Groups::None,
         accept_outage: None,
         concurrency: concurrency(),

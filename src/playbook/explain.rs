@@ -3,9 +3,9 @@
 use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
-    ApproveScope, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, GateQuestion, Goal, Groups, Keyspaces,
-    OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy, TakesDown, Targets,
-    Then, Waivable,
+    ApproveScope, Availability, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, GateQuestion, Goal,
+    Groups, Keyspaces, OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy,
+    TakesDown, Targets, Then, Waivable,
 };
 use super::{command, duration, params};
 use std::fmt::Write;
@@ -24,6 +24,7 @@ pub fn explain(playbook: &Playbook) -> String {
     cluster(&mut out, playbook);
     targets(&mut out, 0, &playbook.targets);
     out.key(0, "strategy", strategy(playbook.strategy));
+    availability(&mut out, 0, playbook.availability.as_ref());
     out.option(0, "accept-outage", playbook.accept_outage.as_deref().map(scalar));
     concurrency(&mut out, 0, &playbook.concurrency);
     out.key(0, "max-failures", &playbook.max_failures.to_string());
@@ -94,6 +95,9 @@ fn phase(out: &mut Lines, whole: &Playbook, phase: &Phase) {
         targets(out, 4, &book.targets);
     }
     out.key(4, "strategy", strategy(book.strategy));
+    if book.availability != whole.availability {
+        availability(out, 4, book.availability.as_ref());
+    }
     concurrency(out, 4, &book.concurrency);
     let own = |all: &[Check], before: &[Check]| all[before.len()..].to_vec();
     let bounds = |all: &[Demand], before: &[Demand]| {
@@ -199,8 +203,17 @@ fn strategy(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::One => "one",
         Strategy::Topology => "topology",
+        Strategy::Availability => "availability",
         Strategy::All => "all",
     }
+}
+
+fn availability(out: &mut Lines, indent: usize, kept: Option<&Availability>) {
+    let Some(kept) = kept else { return };
+    out.line(indent, "availability:");
+    out.key(indent + 2, "level", kept.level.word());
+    out.list(indent + 2, "datacenters", &kept.datacenters);
+    out.list(indent + 2, "accept", &kept.accept);
 }
 
 fn concurrency(out: &mut Lines, indent: usize, concurrency: &Concurrency) {

@@ -42,6 +42,7 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     }
     playbook.targets = reading.targets(written.targets);
     playbook.strategy = written.strategy.unwrap_or(playbook.strategy);
+    playbook.availability = reading.availability(playbook.strategy, written.availability, None);
     playbook.groups = reading.groups(written.groups);
     let phases = written.phases;
     playbook.accept_outage = written.accept_outage.map(|reason| reason.0);

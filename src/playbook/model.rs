@@ -4,11 +4,13 @@ mod check_facts;
 mod checks;
 mod gates;
 mod groups;
+mod level;
 
 pub use check_facts::{CheckFacts, checks_table};
 pub use checks::{Check, Checks, Demand, Severity, Waivable, Waiver};
 pub use gates::{Gate, GateMeasure, GateQuestion};
 pub use groups::{Groups, ListedGroup};
+pub use level::{Availability, Level};
 
 use super::HostEntry;
 use crate::diagnostic::Span;
@@ -26,6 +28,8 @@ pub struct Playbook {
     pub cluster: Access,
     pub targets: Targets,
     pub strategy: Strategy,
+    /// The consistency level that every range keeps.
+    pub availability: Option<Availability>,
     /// Hosts that share a fate.
     pub groups: Groups,
     /// `accept-outage: REASON`, needed by `all` with a disruptive step and by a one-node cluster.
@@ -194,6 +198,8 @@ pub enum Strategy {
     One,
     /// No two hosts at once that share a range.
     Topology,
+    /// As many hosts at once as the consistency level of `availability` leaves room for.
+    Availability,
     /// No placement rule.
     All,
 }

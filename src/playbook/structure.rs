@@ -256,11 +256,8 @@ impl<'a> Judge<'a> {
             return self.findings.push(advice::wrong_word(node, words, &at.name).at(at.of(node)));
         };
         if !words.contains(&text) {
-            let unknown = || {
-                let error = Diagnostic::error(format!("{} cannot be `{text}`", at.name));
-                error.help(suggest::did_you_mean(text, words.iter().copied()))
-            };
-            let error = advice::value_not_yet(text).unwrap_or_else(unknown);
+            let error = Diagnostic::error(format!("{} cannot be `{text}`", at.name));
+            let error = error.help(suggest::did_you_mean(text, words.iter().copied()));
             self.findings.push(error.at(node.span));
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Holds no meaning and no default. Keys are kebab-case; a key that is absent differs from one without a value.
 
+mod availability;
 mod checks;
 mod gates;
 mod goal;
@@ -11,6 +12,7 @@ mod step;
 mod phase;
 mod whole;
 
+pub use availability::Availability;
 pub use checks::{AskedCheck, BoundedCheck};
 pub use gates::Gate;
 pub use goal::Goal;
@@ -48,6 +50,7 @@ pub struct Playbook {
     pub targets: Option<Targets>,
     /// Which hosts may be out at the same time (default: topology).
     pub strategy: Option<Strategy>,
+    pub availability: Option<Availability>,
     pub groups: Option<Groups>,
     /// Why an outage is accepted: needed by `strategy: all` with a step that takes hosts down.
     pub accept_outage: Option<Text>,

@@ -102,6 +102,8 @@ fn rolling_reboot(topology: &Topology) -> Plan {
         groups: vec![],
         everybody_conflicts: protection.everybody,
         phases: vec![Phase {
+            availability: None,
+            needs: vec![],
             name: None,
             from: 0,
             to: 4,

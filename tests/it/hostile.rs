@@ -143,6 +143,11 @@ fn forgotten_groups_are_caught() {
 }
 
 #[test]
+fn a_forgotten_level_is_caught() {
+    caught("forget the level", "(i)", Rules { keep_the_level: false, ..Rules::default() }, None);
+}
+
+#[test]
 fn a_restart_without_proof_is_caught() {
     caught("no proof of restart", "(i)", Rules { prove_the_restart: false, ..Rules::default() }, None);
 }

@@ -12,6 +12,25 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
     ("reason", "reason: required\nsteps: [drain, restart, wait-up]", "/reason-required", "true"),
     ("strategy", "strategy: one\nsteps: [drain, restart, wait-up]", "/phases/0/strategy", "\"one\""),
     (
+        "availability",
+        "availability: { level: LOCAL_QUORUM, accept: [system_auth] }\nsteps: [restart, wait-up]",
+        "/phases/0/availability/level",
+        "\"LOCAL_QUORUM\"",
+    ),
+    ("level", "availability: { level: ONE }\nsteps: [restart, wait-up]", "/phases/0/availability/level", "\"ONE\""),
+    (
+        "accept",
+        "availability: { level: LOCAL_ONE, accept: [orders] }\nsteps: [restart, wait-up]",
+        "/phases/0/availability/accept/0",
+        "\"orders\"",
+    ),
+    (
+        "datacenters",
+        "availability: { level: LOCAL_ONE, datacenters: [dc1] }\nsteps: [restart, wait-up]",
+        "/phases/0/availability/datacenters/0",
+        "\"dc1\"",
+    ),
+    (
         "accept-outage",
         "strategy: all\naccept-outage: moved away\nsteps: [restart, wait-up]",
         "/accept-outage",

@@ -1,6 +1,7 @@
 //! One integration binary: one module a subject.
 
 mod asked;
+mod availability;
 mod cli;
 mod cli_exec;
 mod cli_run;

@@ -1,13 +1,14 @@
 //! The promises, judged by the world's truth and by what was really started, never by what the machine believes.
 
 use super::scene::Scene;
+use super::spare::Spare;
 use super::truth::World;
 use crate::job::event::{Event, HostEvent, Ms, Resolution, RunEvent, StepEvent, What};
 use crate::job::model::Job;
 use crate::job::view::{Answer, Task};
 use crate::plan::model::NodeIx;
 use crate::plan::protection::protects;
-use crate::playbook::model::{StepKind, TakesDown};
+use crate::playbook::model::{StepKind, Strategy, TakesDown};
 use crate::topology::model::Replication;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,8 @@ pub(super) struct Checks<'a> {
     pub violations: Vec<Violation>,
     /// By the ring itself, every protecting keyspace, whatever the plan says.
     conflicts: Vec<BTreeSet<NodeIx>>,
+    /// Of each phase, what its level can spare.
+    spares: Vec<Option<Spare>>,
     taken: BTreeMap<NodeIx, Taken>,
     /// (observer, node) → since when it says down, and when it said so last.
     said_down: BTreeMap<(NodeIx, NodeIx), (Ms, Ms)>,
@@ -75,6 +78,7 @@ impl<'a> Checks<'a> {
             scene,
             violations: vec![],
             conflicts: conflicts(scene),
+            spares: scene.plan.phases.iter().map(|phase| Spare::of(scene, phase)).collect(),
             taken: BTreeMap::new(),
             said_down: BTreeMap::new(),
             down_since: BTreeMap::new(),
@@ -145,7 +149,9 @@ impl<'a> Checks<'a> {
         others.into_iter().for_each(|other| self.settle(world, other, now));
         // whoever is on its machine goes with it, now or at the reboot
         let machine: Vec<NodeIx> = self.scene.on_machine_of(node).collect();
-        for on in &machine {
+        self.level_is_kept(job, &machine, now);
+        let by_pairs = self.by_pairs(job);
+        for on in machine.iter().filter(|_| by_pairs) {
             for other in self.conflicts[*on].clone() {
                 if self.taken.contains_key(&other) && !machine.contains(&other) {
                     let (node, of, on_it) = (self.name(node), self.name(other), self.name(*on));
@@ -158,8 +164,8 @@ impl<'a> Checks<'a> {
             }
         }
         if !job.hosts[host].disrupted || self.taken.get(&node).is_none_or(|taken| taken.proved) {
-            self.not_known_down(world, node, now);
-            self.not_known_cut(world, node, now);
+            self.not_known_down(job, world, node, now);
+            self.not_known_cut(job, world, node, now);
         }
         self.taken.insert(node, Taken { proved: false });
     }
@@ -190,14 +196,53 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn not_known_down(&mut self, world: &World, node: NodeIx, now: Ms) {
+    /// Does the strategy of the phase forbid two replicas of a range?
+    fn by_pairs(&self, job: &Job) -> bool {
+        self.scene.plan.phases[job.phase].strategy != Strategy::Availability
+    }
+
+    fn level_is_kept(&mut self, job: &Job, machine: &[NodeIx], now: Ms) {
+        let Some(spare) = &self.spares[job.phase] else { return };
+        if let Some(set) = spare.exceeded(machine, |other| self.taken.contains_key(&other)) {
+            let what = format!("(i) {} is taken out, and too few of {set:?} are left", self.name(machine[0]));
+            self.violation(now, what);
+        }
+    }
+
+    /// Under a level those count that have been down for so long that somebody must have seen it.
+    fn level_counts_the_dead(&mut self, job: &Job, world: &World, node: NodeIx, longest: Ms, now: Ms) {
+        let Some(spare) = &self.spares[job.phase] else { return };
+        let said = |of: NodeIx| {
+            let lately = |last: &Ms| last + 60_000 >= now;
+            let mut all = self.said_down.iter().filter(|((by, node), _)| *node == of && !world.nodes[*by].liar);
+            all.any(|(_, (since, last))| since + KNOWN_DOWN_MS <= now && lately(last))
+        };
+        let dead = |of: NodeIx| {
+            let since = |least: Ms| self.down_since.get(&of).is_some_and(|since| since + least <= now);
+            since(longest) || (since(KNOWN_DOWN_MS) && said(of))
+        };
+        let machine: Vec<NodeIx> = self.scene.on_machine_of(node).collect();
+        if let Some(set) = spare.exceeded(&machine, |other| self.taken.contains_key(&other) || dead(other)) {
+            let what = format!(
+                "(ii) {} is taken out, and with those that are down too few of {set:?} are left",
+                self.name(node)
+            );
+            self.violation(now, what);
+        }
+    }
+
+    fn not_known_down(&mut self, job: &Job, world: &World, node: NodeIx, now: Ms) {
+        let liars = world.nodes.iter().any(|node| node.liar);
+        let longest = if liars { LONGEST_UNKNOWN_MS } else { LONGEST_UNSEEN_MS };
+        self.level_counts_the_dead(job, world, node, longest, now);
+        if !self.by_pairs(job) {
+            return;
+        }
         for other in self.conflicts[node].clone() {
             let really = self.down_since.get(&other).is_some_and(|since| since + KNOWN_DOWN_MS <= now);
             let said = self.said_down.iter().any(|((by, of), (since, last))| {
                 *of == other && !world.nodes[*by].liar && since + KNOWN_DOWN_MS <= now && last + 60_000 >= now
             });
-            let liars = world.nodes.iter().any(|node| node.liar);
-            let longest = if liars { LONGEST_UNKNOWN_MS } else { LONGEST_UNSEEN_MS };
             let names = format!("(ii) {} is taken out while {}", self.name(node), self.name(other));
             if self.down_since.get(&other).is_some_and(|since| since + longest <= now) {
                 self.violation(now, format!("{names} has long been down"));
@@ -208,9 +253,12 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn not_known_cut(&mut self, world: &World, node: NodeIx, now: Ms) {
+    fn not_known_cut(&mut self, job: &Job, world: &World, node: NodeIx, now: Ms) {
         for ((a, b), (from, to)) in &world.cuts {
-            let both = self.conflicts[node].contains(a) && self.conflicts[node].contains(b) && a != b;
+            let both = match (&self.spares[job.phase], self.by_pairs(job)) {
+                (Some(spare), false) => a != b && node != *a && node != *b && spare.tight([node, *a, *b]),
+                _ => self.conflicts[node].contains(a) && self.conflicts[node].contains(b) && a != b,
+            };
             let honest = !world.nodes[*a].liar && !world.nodes[*b].liar;
             if both && honest && from + KNOWN_CUT_MS <= now && now < *to {
                 let [node, a, b] = [node, *a, *b].map(|of| self.name(of));

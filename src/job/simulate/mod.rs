@@ -10,6 +10,7 @@ mod effect;
 mod fault;
 mod hazards;
 mod scene;
+mod spare;
 mod shapes;
 mod truth;
 

@@ -2,12 +2,14 @@
 
 use super::dice::Dice;
 use super::scene::{Hazards, Scene};
+use crate::plan::level::{self, Room};
 use crate::plan::model::{
     Datacenter, Group, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION,
 };
 use crate::plan::protection::{Protection, protects, racks_are_free};
 use crate::playbook::model::{
-    ApproveScope, DatacenterOrder, First, Keyspaces, OnFailure, Retries, StepKind, Strategy, TakesDown, Then,
+    ApproveScope, Availability, DatacenterOrder, First, Keyspaces, Level, OnFailure, Retries, StepKind, Strategy,
+    TakesDown, Then,
 };
 use crate::topology::model::{Factor, Host, Keyspace, Replication, Topology};
 use crate::topology::placement::replicas;
@@ -20,7 +22,34 @@ pub fn scene(seed: u64, ignored: Option<usize>) -> Scene {
     let hazards = hazards(&mut dice);
     let mut plan = plan(&mut dice, &topology, ignored);
     let machines = groups(&mut dice.aside(), &topology, &mut plan);
+    level(&mut dice.aside(), &topology, &mut plan);
     Scene { seed, topology, plan, hazards, machines, faults: vec![], protect: Keyspaces::Data, sessions: 6 }
+}
+
+/// Sometimes a consistency level is kept, and decides who may be out together, where the cluster can keep it.
+fn level(dice: &mut Dice, topology: &Topology, plan: &mut Plan) {
+    if !dice.chance(300) || plan.everybody_conflicts.is_some() {
+        return;
+    }
+    let levels =
+        [Level::LocalQuorum, Level::LocalQuorum, Level::Quorum, Level::LocalOne, Level::Two, Level::EachQuorum];
+    let kept = Availability { level: *dice.pick(&levels), datacenters: vec![], accept: vec![] };
+    for at in 0..plan.phases.len() {
+        let decides = dice.chance(800);
+        let worked = plan.phases[at].hosts.iter().map(|target| plan.hosts[*target].node).collect();
+        let Ok(needs) = level::needs(topology, &plan.protect, &kept, &worked) else { continue };
+        let room = Room::new(&needs, topology.hosts.len(), Some(kept.level));
+        if plan.groups.iter().any(|group| room.broken(&group.nodes, |_| false).is_some()) {
+            continue;
+        }
+        let phase = &mut plan.phases[at];
+        if decides {
+            phase.strategy = Strategy::Availability;
+            phase.datacenters.iter_mut().for_each(|dc| dc.rack_by_rack = false);
+        }
+        phase.needs = if level::follows_from(phase.strategy, kept.level) { vec![] } else { needs };
+        phase.availability = Some(kept.clone());
+    }
 }
 
 /// Sometimes two or three nodes share a machine, or only a fate (each machine its own). The plan knows; the truth is
@@ -200,6 +229,8 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         shared: protection.shared.clone(),
         everybody_conflicts: protection.everybody.clone(),
         phases: vec![Phase {
+            availability: None,
+            needs: vec![],
             name: None,
             from: 0,
             to: steps.len(),

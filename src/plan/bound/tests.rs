@@ -104,7 +104,7 @@ fn the_clique_is_the_largest_and_is_one() {
             members.iter().all(|a| members.iter().all(|b| a == b || conflicts.share(*a, *b)))
         };
         let largest = (0u32..1024).filter(|set| clique(*set)).map(u32::count_ones).max().unwrap();
-        let found = largest_clique(&conflicts, Strategy::Topology, &hosts);
+        let found = largest_clique(&conflicts, &Room::new(&[], 0, None), Strategy::Topology, &hosts);
         assert_eq!(found.len() as u32, largest);
         assert!(clique(found.iter().map(|host| 1 << host).sum()), "what was found must be a clique");
     }

@@ -1,6 +1,7 @@
 //! `known-down`: who is away, and who must therefore stay.
 
 use crate::diagnostic::Diagnostic;
+use crate::plan::level::Room;
 use crate::plan::model::{Group, NodeIx, Warning};
 use crate::plan::protection::Protection;
 use crate::plan::select;
@@ -23,7 +24,7 @@ pub struct Away {
 pub fn leave_out(
     playbook: &Playbook,
     topology: &Topology,
-    protection: &Protection,
+    (protection, room): (&Protection, &Room),
     groups: &[Group],
     mut chosen: BTreeSet<HostIx>,
 ) -> Result<Away, Vec<Diagnostic>> {
@@ -34,7 +35,14 @@ pub fn leave_out(
     let shares = |host: &HostIx| {
         // and all that go out with it
         let group = groups.iter().find(|group| group.nodes.contains(host));
-        let goes = |node: &HostIx| *node == *host || group.is_some_and(|group| group.nodes.contains(node));
+        let unit = group.map_or_else(|| BTreeSet::from([*host]), |group| group.nodes.clone());
+        if room.broken(&unit, |node| known_down.contains(&node)).is_some() {
+            return true;
+        }
+        if matches!(playbook.strategy, Strategy::All | Strategy::Availability) {
+            return false;
+        }
+        let goes = |node: &HostIx| unit.contains(node);
         let away = |node: &HostIx| known_down.contains(node) && !goes(node);
         protection.everybody.is_some()
             || protection.shared.iter().any(|pair| (goes(&pair.a) && away(&pair.b)) || (goes(&pair.b) && away(&pair.a)))
@@ -48,16 +56,12 @@ pub fn leave_out(
         let message = format!("not worked on, because they are known to be down: {}", list(&away));
         warnings.push(Warning { message, help: Some("plan again when they are back".into()) });
     }
-    if playbook.strategy != Strategy::All {
-        let kept: BTreeSet<HostIx> = chosen.iter().copied().filter(shares).collect();
-        chosen.retain(|host| !kept.contains(host));
-        if !kept.is_empty() {
-            let message = format!(
-                "not worked on, because they share ranges with a node that is known to be down: {}",
-                list(&kept)
-            );
-            warnings.push(Warning { message, help: Some("plan again when it is back".into()) });
-        }
+    let kept: BTreeSet<HostIx> = chosen.iter().copied().filter(shares).collect();
+    chosen.retain(|host| !kept.contains(host));
+    if !kept.is_empty() {
+        let message =
+            format!("not worked on, because they share ranges with a node that is known to be down: {}", list(&kept));
+        warnings.push(Warning { message, help: Some("plan again when it is back".into()) });
     }
     Ok(Away { chosen, known_down, warnings })
 }

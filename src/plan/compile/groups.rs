@@ -1,9 +1,10 @@
 //! Groups: which hosts share a fate, and that they may go out together.
 
 use crate::diagnostic::Diagnostic;
-use crate::plan::model::{Group, NodeIx, Plan, Shared};
+use crate::plan::level::Room;
+use crate::plan::model::{Group, NodeIx, Phase, Plan, Shared};
 use crate::plan::select;
-use crate::playbook::model::{DatacenterOrder, Groups, Playbook, TakesDown};
+use crate::playbook::model::{DatacenterOrder, Groups, Playbook, Strategy, TakesDown};
 use crate::topology::model::{HostIx, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -108,14 +109,28 @@ pub fn share_nothing_inside(playbook: &Playbook, plan: &Plan) -> Vec<Diagnostic>
     let disruptive = plan.steps.iter().any(|step| step.disruptive());
     let mut errors = Vec::new();
     for (number, group) in plan.groups.iter().enumerate().filter(|(_, group)| !group.nodes.is_disjoint(&worked)) {
+        let phases: Vec<&Phase> = plan.phases.iter().filter(|phase| touches(plan, phase, group)).collect();
+        let by_pairs = phases.iter().any(|phase| phase.strategy != Strategy::Availability);
         let inside = plan.shared.iter().filter(|pair| group.nodes.contains(&pair.a) && group.nodes.contains(&pair.b));
+        let inside = inside.filter(|_| by_pairs);
         let said = |pair: &Shared| {
             let noun = if pair.ranges == 1 { "range" } else { "ranges" };
             let (a, b) = (plan.nodes[pair.a].address, plan.nodes[pair.b].address);
             format!("{a} and {b} both hold {} {noun} of {}", pair.ranges, pair.keyspace)
         };
         let mut shared: Vec<String> = inside.map(said).collect();
-        shared.extend(plan.everybody_conflicts.iter().map(|why| format!("who holds what is not known: {why}")));
+        shared.extend(phases.iter().filter_map(|phase| {
+            let room = Room::of(plan, phase);
+            let need = room.broken(&group.nodes, |_| false)?;
+            let node = *need.nodes.iter().find(|node| group.nodes.contains(node))?;
+            Some(room.words(plan, need, node, |other| group.nodes.contains(&other)))
+        }));
+        shared.extend(
+            plan.everybody_conflicts
+                .iter()
+                .filter(|_| by_pairs)
+                .map(|why| format!("who holds what is not known: {why}")),
+        );
         if shared.is_empty() || accepted || !disruptive {
             continue;
         }
@@ -128,6 +143,10 @@ pub fn share_nothing_inside(playbook: &Playbook, plan: &Plan) -> Vec<Diagnostic>
         ));
     }
     errors
+}
+
+fn touches(plan: &Plan, phase: &Phase, group: &Group) -> bool {
+    phase.hosts.iter().any(|target| group.nodes.contains(&plan.hosts[*target].node))
 }
 
 /// What a step takes down must be known, and a reboot takes all of a group.

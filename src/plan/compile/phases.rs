@@ -1,7 +1,8 @@
 //! The phases: which hosts each works on, in which order, through which chain.
 
-use super::{Options, down, milliseconds, steps};
+use super::{Options, down, levels, milliseconds, steps};
 use crate::diagnostic::Diagnostic;
+use crate::plan::level::Room;
 use crate::plan::model::{Datacenter, Group, NodeIx, Phase, Rendered, Step, Target, TargetIx, Warning};
 use crate::plan::protection::{self, Protection};
 use crate::plan::{order, select};
@@ -108,7 +109,9 @@ fn part(
     worked: &mut Worked,
 ) -> Result<Option<Part>, Vec<Diagnostic>> {
     let topology = around.topology;
-    let away = down::leave_out(book, topology, around.protection, around.groups, chosen)?;
+    let needs = levels::needs(book, topology, &chosen)?;
+    let room = Room::new(&needs, topology.hosts.len(), None);
+    let away = down::leave_out(book, topology, (around.protection, &room), around.groups, chosen)?;
     worked.known_down.extend(away.known_down);
     let new = away.warnings.into_iter().filter(|warning| !worked.warnings.contains(warning)).collect::<Vec<_>>();
     worked.warnings.extend(new);
@@ -123,13 +126,18 @@ fn part(
     if !errors.is_empty() {
         return Err(errors);
     }
+    let room = Room::new(&needs, topology.hosts.len(), None);
+    let rule = (book.strategy, &room);
+    let datacenters = datacenters(topology, &order, names, (around.protection, around.groups), rule);
     let phase = Phase {
         name: name.map(str::to_owned),
         from: 0,
         to: chain.steps.len(),
         hosts: Vec::new(),
         strategy: book.strategy,
-        datacenters: datacenters(topology, &order, names, (around.protection, around.groups), book.strategy),
+        availability: book.availability.clone(),
+        needs,
+        datacenters,
         datacenter_order: book.concurrency.datacenters,
         max_hosts: book.concurrency.max_hosts,
         first: book.first,
@@ -169,7 +177,7 @@ pub fn datacenters(
     order: &[HostIx],
     names: Vec<String>,
     (protection, groups): (&Protection, &[Group]),
-    strategy: Strategy,
+    (strategy, room): (Strategy, &Room),
 ) -> Vec<Datacenter> {
     let of = |name: String| {
         let here = order.iter().map(|host| &topology.hosts[*host]).filter(|host| host.datacenter == name);
@@ -180,10 +188,28 @@ pub fn datacenters(
             let places: BTreeSet<_> = group.nodes.iter().map(place).collect();
             places.len() > 1 && places.iter().any(|(datacenter, _)| **datacenter == name)
         };
-        let free = protection::racks_are_free(topology, protection, &name) && !groups.iter().any(across);
-        Datacenter { rack_by_rack: strategy == Strategy::Topology && free, racks: racks.into_iter().collect(), name }
+        let free = match strategy {
+            Strategy::Topology => protection::racks_are_free(topology, protection, &name),
+            Strategy::Availability => {
+                let mine = |rack: &String| {
+                    let place = |host: &HostIx| (&topology.hosts[*host].datacenter, &topology.hosts[*host].rack);
+                    order.iter().copied().filter(|host| place(host) == (&name, rack)).collect()
+                };
+                one_rack_after_the_other(room, &racks.iter().map(mine).collect::<Vec<_>>())
+            }
+            Strategy::One | Strategy::All => false,
+        };
+        let free = free && !groups.iter().any(across);
+        Datacenter { rack_by_rack: free, racks: racks.into_iter().collect(), name }
     };
     names.into_iter().map(of).collect()
+}
+
+/// Each rack may be out as a whole, and no two of them together: then it is best to finish one before the next.
+fn one_rack_after_the_other(room: &Room, racks: &[BTreeSet<NodeIx>]) -> bool {
+    let fits = |nodes: &BTreeSet<NodeIx>| room.broken(nodes, |_| false).is_none();
+    let two = |a: &BTreeSet<NodeIx>, b: &BTreeSet<NodeIx>| fits(&a.union(b).copied().collect());
+    racks.iter().all(fits) && racks.iter().enumerate().all(|(place, a)| racks[place + 1..].iter().all(|b| !two(a, b)))
 }
 
 /// An outage must be accepted by somebody, with a reason, also when only a guess says that there is one.

@@ -1,5 +1,6 @@
 //! Are the pairs that exclude each other all there, and right?
 
+use crate::plan::level::Room;
 use crate::plan::model::{NodeIx, Phase, Plan};
 use crate::playbook::model::{Keyspaces, Strategy};
 use crate::topology::model::{Replication, Topology};
@@ -24,6 +25,17 @@ pub fn well_formed(plan: &Plan, found: &mut Vec<String>) {
 pub fn racks_are_free<'p>(plan: &'p Plan, found: &mut Vec<String>) {
     let of = |phase: &'p Phase| phase.datacenters.iter().map(move |dc| (phase, dc));
     for (phase, dc) in plan.phases.iter().flat_map(of).filter(|(_, dc)| dc.rack_by_rack) {
+        if phase.strategy == Strategy::Availability {
+            let room = Room::of(plan, phase);
+            for rack in &dc.racks {
+                let here = |node: &NodeIx| plan.nodes[*node].datacenter == dc.name && plan.nodes[*node].rack == *rack;
+                let nodes = phase.hosts.iter().map(|target| plan.hosts[*target].node).filter(here).collect();
+                if room.broken(&nodes, |_| false).is_some() {
+                    found.push(format!("{} goes rack by rack, but {rack} may not be out as a whole", dc.name));
+                }
+            }
+            continue;
+        }
         if phase.strategy != Strategy::Topology || plan.everybody_conflicts.is_some() {
             found.push(format!("{} goes rack by rack, without a rule that frees a rack", dc.name));
         }

@@ -3,7 +3,9 @@
 
 use super::Reading;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::model::{Check, Demand, Groups, KnownDown, ListedGroup, Order, Waiver};
+use crate::playbook::model::{
+    Availability, Check, Demand, Groups, KnownDown, Level, ListedGroup, Order, Strategy, Waiver,
+};
 use crate::playbook::template::Scope;
 use crate::playbook::written;
 use std::collections::BTreeSet;
@@ -96,6 +98,33 @@ impl Reading<'_> {
             groups.push(ListedGroup { name, hosts });
         }
         Groups::Listed(groups)
+    }
+
+    /// The level that is kept; `before`: the one of the whole playbook, for a phase.
+    pub(super) fn availability(
+        &mut self,
+        strategy: Strategy,
+        written: Option<written::Availability>,
+        before: Option<Availability>,
+    ) -> Option<Availability> {
+        let Some(written) = written else {
+            if strategy == Strategy::Availability && before.is_none() {
+                let error = Diagnostic::error("`strategy: availability` does not say which consistency level it keeps");
+                self.find("strategy", error.help("add `availability: { level: LOCAL_QUORUM }`"));
+            }
+            return before;
+        };
+        if !written.datacenters.is_empty() && !matches!(written.level, Level::LocalOne | Level::LocalQuorum) {
+            let error = Diagnostic::error(format!("`datacenters` has no effect on {}", written.level.word()));
+            let help = match written.level {
+                Level::EachQuorum => "EACH_QUORUM is kept in every data centre; `LOCAL_QUORUM` can be kept in some",
+                _ => "replicas of all data centres count; `LOCAL_QUORUM` and `LOCAL_ONE` are kept in some",
+            };
+            self.find("availability.datacenters", error.help(help));
+        }
+        let datacenters = self.names("availability.datacenters", written.datacenters);
+        let accept = self.names("availability.accept", written.accept);
+        Some(Availability { level: written.level, datacenters, accept })
     }
 
     pub(super) fn known_down(&mut self, written: written::KnownDown) -> KnownDown {

@@ -40,6 +40,7 @@ impl Reading<'_> {
             book.targets = Targets { required: whole.targets.required, ..own };
         }
         book.strategy = written.strategy.unwrap_or(book.strategy);
+        book.availability = self.availability(book.strategy, written.availability, book.availability);
         book.concurrency = self.concurrency(book.concurrency, written.concurrency);
         let checks = written.checks.unwrap_or_default();
         let (start, demands_start) = self.checks("checks.start", checks.start);

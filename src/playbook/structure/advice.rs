@@ -10,31 +10,14 @@ pub const SHORTEST: &str =
     "the shortest playbook is: `rollbook: 1`, `name: …`, `steps: [drain, stop, reboot, wait-up]`";
 
 /// Keys of the language that this version does not do; the definition where they would stand, empty: anywhere.
-const NOT_YET: [(&str, &str); 3] = [("availability", ""), ("lock", ""), ("script", "Setup")];
-
-/// Values of the language that this version does not do.
-const VALUES_NOT_YET: [&str; 1] = ["availability"];
+const NOT_YET: [(&str, &str); 2] = [("lock", ""), ("script", "Setup")];
 
 /// A key that the language has and this version does not.
 pub fn not_yet(key: &str, definition: &str) -> Option<Diagnostic> {
     let known = NOT_YET.iter().any(|(name, place)| *name == key && (place.is_empty() || *place == definition));
     known.then(|| {
-        let help = match key {
-            "availability" => "choose `strategy: topology` or `one`",
-            _ => "remove it: a key without an effect would mislead",
-        };
+        let help = "remove it: a key without an effect would mislead";
         Diagnostic::error(format!("`{key}` is not implemented yet")).help(help)
-    })
-}
-
-/// A value that the language has and this version does not.
-pub fn value_not_yet(value: &str) -> Option<Diagnostic> {
-    VALUES_NOT_YET.contains(&value).then(|| {
-        let help = match value {
-            "availability" => "choose `topology` (no two replicas of a range at once) or `one`",
-            _ => "remove it: a word without an effect would mislead",
-        };
-        Diagnostic::error(format!("`{value}` is not implemented yet")).help(help)
     })
 }
 
@@ -111,11 +94,6 @@ pub fn wrong_type(node: &Node, wanted: &[(&str, &Value)], name: &str) -> Diagnos
     let text = node.text().unwrap_or_default();
     if node.is_null() {
         return Diagnostic::error(format!("{name} has no value")).help("write one behind the `:`, or remove the key");
-    }
-    if text == "required"
-        && let Some(error) = value_not_yet(text)
-    {
-        return error;
     }
     if is("object") && name == "a playbook" {
         return Diagnostic::error(format!("a playbook must be a map, not {}", form(node))).help(SHORTEST);

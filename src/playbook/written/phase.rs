@@ -1,6 +1,6 @@
 //! A phase as it stands in the file.
 
-use super::{Checks, Concurrency, Goal, PlainName, Step, Targets, without_nulls};
+use super::{Availability, Checks, Concurrency, Goal, PlainName, Step, Targets, without_nulls};
 use crate::playbook::model::{Strategy, Then};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ pub struct Phase {
     pub targets: Option<Targets>,
     /// Which hosts may be out at the same time.
     pub strategy: Option<Strategy>,
+    pub availability: Option<Availability>,
     pub concurrency: Option<Concurrency>,
     /// Besides those of the playbook; `start`: before the first host of this phase.
     pub checks: Option<Checks>,

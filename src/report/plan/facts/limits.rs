@@ -6,7 +6,7 @@ use crate::job::begin;
 use crate::plan::model::{Phase, Plan};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::check_word;
-use crate::playbook::model::{Check, DatacenterOrder, Demand, Severity, Strategy, Then};
+use crate::playbook::model::{Availability, Check, DatacenterOrder, Demand, Severity, Strategy, Then};
 use crate::report::plan::units::gate_question;
 
 /// Every wait that is no step, with its end.
@@ -55,9 +55,11 @@ fn phase_limits(phase: &Phase) -> Vec<String> {
     let strategy = match phase.strategy {
         Strategy::One => "strategy one: one host of a data centre at a time",
         Strategy::Topology => "strategy topology: no two hosts that share a range",
+        Strategy::Availability => "strategy availability: as many hosts as the level leaves room for",
         Strategy::All => "strategy all: no placement rule",
     };
     let mut limits = vec![strategy.to_string()];
+    limits.extend(phase.availability.as_ref().map(availability));
     limits.push(
         phase.max_hosts.map_or("any number of hosts at once".into(), |most| {
             format!("at most {} at once", count(most, "host", ""))
@@ -83,6 +85,20 @@ fn phase_limits(phase: &Phase) -> Vec<String> {
         });
     }
     limits
+}
+
+/// `every range keeps LOCAL_QUORUM in dc1, but not those of cache`.
+fn availability(kept: &Availability) -> String {
+    let place = match (kept.datacenters.as_slice(), kept.level.is_local()) {
+        ([], true) => " in each data centre that holds it".to_owned(),
+        ([], false) => String::new(),
+        (some, _) => format!(" in {}", some.join(", ")),
+    };
+    let but = match kept.accept.as_slice() {
+        [] => String::new(),
+        accepted => format!(", but not those of {}", accepted.join(", ")),
+    };
+    format!("every range keeps {}{place}{but}", kept.level.word())
 }
 
 /// Checks beyond those that are always made.

@@ -1,0 +1,73 @@
+//! A consistency level, judged by the ring itself and apart from the plan's needs.
+
+use super::scene::Scene;
+use crate::plan::model::{NodeIx, Phase};
+use crate::plan::protection::protects;
+use crate::playbook::model::Level;
+use crate::topology::model::Replication;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Replicas that are counted together, of which so many may be away.
+pub(super) struct Spare {
+    sets: Vec<(BTreeSet<NodeIx>, usize)>,
+}
+
+impl Spare {
+    /// None: the phase keeps no level.
+    pub fn of(scene: &Scene, phase: &Phase) -> Option<Self> {
+        let kept = phase.availability.as_ref()?;
+        let topology = &scene.topology;
+        let mut sets: BTreeMap<BTreeSet<NodeIx>, usize> = BTreeMap::new();
+        let counts = |name: &String| protects(&scene.protect, name) && !kept.accept.contains(name);
+        for keyspace in topology.keyspaces.iter().filter(|(name, _)| counts(name)).map(|(_, keyspace)| keyspace) {
+            let Some(ring) = keyspace.ring else { continue };
+            let factors: BTreeMap<&str, usize> = match &keyspace.replication {
+                Replication::NetworkTopology(factors) => {
+                    factors.iter().map(|(dc, factor)| (dc.as_str(), factor.total as usize)).collect()
+                }
+                // counted among the local ones, but of the whole factor
+                Replication::Simple(factor) => {
+                    topology.hosts.iter().map(|host| (host.datacenter.as_str(), factor.total as usize)).collect()
+                }
+                _ => continue,
+            };
+            let all = match &keyspace.replication {
+                Replication::Simple(factor) => factor.total as usize,
+                _ => factors.values().sum(),
+            };
+            for set in &topology.rings[ring].sets {
+                let here =
+                    |dc: &str| set.iter().copied().filter(|node| topology.hosts[*node].datacenter == dc).collect();
+                let mut put = |nodes: BTreeSet<NodeIx>, needed: usize| {
+                    let spare = nodes.len().saturating_sub(needed);
+                    let known = sets.entry(nodes).or_insert(spare);
+                    *known = spare.min(*known);
+                };
+                match kept.level {
+                    Level::One => put(set.iter().copied().collect(), 1),
+                    Level::Two => put(set.iter().copied().collect(), 2),
+                    Level::Three => put(set.iter().copied().collect(), 3),
+                    Level::All => put(set.iter().copied().collect(), all),
+                    Level::Quorum => put(set.iter().copied().collect(), all / 2 + 1),
+                    Level::LocalOne => factors.keys().for_each(|dc| put(here(dc), 1)),
+                    Level::LocalQuorum | Level::EachQuorum => {
+                        factors.iter().for_each(|(dc, factor)| put(here(dc), factor / 2 + 1));
+                    }
+                }
+            }
+        }
+        Some(Spare { sets: sets.into_iter().collect() })
+    }
+
+    /// Replicas of which too many are away when these go.
+    pub fn exceeded(&self, going: &[NodeIx], away: impl Fn(NodeIx) -> bool) -> Option<&BTreeSet<NodeIx>> {
+        let gone = |set: &BTreeSet<NodeIx>| set.iter().filter(|node| going.contains(node) || away(**node)).count();
+        let touched = self.sets.iter().filter(|(set, _)| going.iter().any(|node| set.contains(node)));
+        touched.clone().find(|(set, spare)| gone(set) > *spare).map(|(set, _)| set)
+    }
+
+    /// Do these three hold a range of which only one may be away?
+    pub fn tight(&self, nodes: [NodeIx; 3]) -> bool {
+        self.sets.iter().any(|(set, spare)| *spare == 1 && nodes.iter().all(|node| set.contains(node)))
+    }
+}

@@ -1,0 +1,261 @@
+//! How many replicas of each range may be away so that a consistency level is kept (semantics.md §3, "Availability").
+//!
+//! The need comes from the configured factor, whatever the ring shows. Where two replicas at most could be spared but
+//! one may, the pairs say the same as the set, and there are far fewer of them.
+
+use super::model::{Need, NodeIx, Phase, Plan};
+use super::protection::{protects, readable};
+use crate::playbook::model::{Availability, Keyspaces, Level, Strategy};
+use crate::topology::model::{Factor, HostIx, Replication, Ring, Topology};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a level cannot be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cannot {
+    /// Nobody knows where the replicas of a keyspace are, or what they are.
+    Unknown { keyspace: String, why: String },
+    /// A range needs every replica that it has.
+    Never { keyspace: String, why: String },
+}
+
+/// What the level asks for, of every keyspace that protects and is not accepted, as far as a host that is worked on is
+/// concerned.
+///
+/// # Errors
+/// The first keyspace that can never keep it while a host that is worked on is away.
+pub fn needs(
+    topology: &Topology,
+    asked: &Keyspaces,
+    kept: &Availability,
+    worked: &BTreeSet<HostIx>,
+) -> Result<Vec<Need>, Cannot> {
+    let mut found = Found::default();
+    let mut done: BTreeMap<(usize, &Replication), &String> = BTreeMap::new();
+    let counts = |name: &String| protects(asked, name) && !kept.accept.contains(name);
+    for (name, keyspace) in topology.keyspaces.iter().filter(|(name, _)| counts(name)) {
+        let unknown = |why: String| Cannot::Unknown { keyspace: name.clone(), why };
+        readable(topology, name).map_err(unknown)?;
+        if transient(&keyspace.replication) {
+            return Err(unknown("which of its replicas are transient, and hold not all, is not known".into()));
+        }
+        let Some(index) = keyspace.ring else { continue };
+        // keyspaces of equal replication ask for the same, and the first by name stands for them
+        if done.insert((index, &keyspace.replication), name).is_none() {
+            found.of_keyspace(topology, name, &topology.rings[index], &keyspace.replication, kept, worked)?;
+        }
+    }
+    Ok(found.needs())
+}
+
+/// Does the strategy keep such a level by itself, once every range can spare one replica in each data centre? Under
+/// `topology` and `one` at most one replica of a range is out in a data centre, and all others there are up.
+pub fn follows_from(strategy: Strategy, level: Level) -> bool {
+    matches!(strategy, Strategy::Topology | Strategy::One) && level.is_local()
+}
+
+fn transient(replication: &Replication) -> bool {
+    match replication {
+        Replication::NetworkTopology(factors) => factors.values().any(|factor| factor.transient > 0),
+        Replication::Simple(factor) => factor.transient > 0,
+        _ => false,
+    }
+}
+
+/// Needs by their nodes, each with what it asks for and how many ranges of which keyspace do.
+#[derive(Default)]
+struct Found {
+    of: BTreeMap<(Vec<NodeIx>, u32), Asked>,
+}
+
+struct Asked {
+    replicas: u32,
+    datacenter: Option<String>,
+    ranges: BTreeMap<String, u32>,
+}
+
+/// Replicas that are counted together.
+struct Part<'a> {
+    nodes: Vec<NodeIx>,
+    needed: u32,
+    datacenter: Option<&'a str>,
+}
+
+impl Found {
+    fn of_keyspace(
+        &mut self,
+        topology: &Topology,
+        name: &str,
+        ring: &Ring,
+        replication: &Replication,
+        kept: &Availability,
+        worked: &BTreeSet<HostIx>,
+    ) -> Result<(), Cannot> {
+        let mut ranges = vec![0u32; ring.sets.len()];
+        let mut first: Vec<Option<&str>> = vec![None; ring.sets.len()];
+        for range in &ring.ranges {
+            ranges[range.set] += 1;
+            first[range.set].get_or_insert(&range.end);
+        }
+        for (at, set) in ring.sets.iter().enumerate().filter(|(at, _)| ranges[*at] > 0) {
+            for part in parts(topology, set, replication, kept) {
+                if !part.nodes.iter().any(|node| worked.contains(node)) {
+                    continue;
+                }
+                let replicas = part.nodes.len() as u32;
+                if part.needed >= replicas {
+                    return Err(never(topology, name, kept.level, &part, first[at].unwrap_or_default()));
+                }
+                self.add(name, &part, replicas - part.needed, ranges[at]);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, keyspace: &str, part: &Part, spare: u32, ranges: u32) {
+        let mut put = |nodes: Vec<NodeIx>| {
+            let asked = self.of.entry((nodes, spare)).or_insert_with(|| Asked {
+                replicas: part.nodes.len() as u32,
+                datacenter: part.datacenter.map(str::to_owned),
+                ranges: BTreeMap::new(),
+            });
+            match asked.ranges.get_mut(keyspace) {
+                Some(known) => *known += ranges,
+                None => drop(asked.ranges.insert(keyspace.to_owned(), ranges)),
+            }
+        };
+        if spare > 1 {
+            return put(part.nodes.clone());
+        }
+        for (place, a) in part.nodes.iter().enumerate() {
+            part.nodes[place + 1..].iter().for_each(|b| put(vec![*a, *b]));
+        }
+    }
+
+    fn needs(self) -> Vec<Need> {
+        let mut needs: Vec<Need> = Vec::new();
+        for ((nodes, spare), asked) in self.of {
+            // sorted by nodes, then spare: the first of the same nodes asks for the most
+            if needs.last().is_some_and(|last| last.nodes == nodes) {
+                continue;
+            }
+            let most = asked.ranges.values().copied().max().unwrap_or(0);
+            let keyspace = asked.ranges.into_iter().find(|(_, ranges)| *ranges == most).map(|(name, _)| name);
+            let Asked { replicas, datacenter, .. } = Asked { ranges: BTreeMap::new(), ..asked };
+            let keyspace = keyspace.unwrap_or_default();
+            needs.push(Need { nodes, spare, replicas, datacenter, keyspace, ranges: most });
+        }
+        needs
+    }
+}
+
+/// The replicas of a range as the level counts them: in each data centre by itself, or all together.
+fn parts<'a>(
+    topology: &'a Topology,
+    set: &[HostIx],
+    replication: &Replication,
+    kept: &'a Availability,
+) -> Vec<Part<'a>> {
+    let total = |factor: &Factor| factor.total;
+    let sorted = |nodes: Vec<NodeIx>| nodes.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+    if !kept.level.is_local() {
+        let configured = match replication {
+            Replication::NetworkTopology(factors) => factors.values().map(total).sum(),
+            Replication::Simple(factor) => factor.total,
+            _ => 0,
+        };
+        let needed = kept.level.needs(configured);
+        return vec![Part { nodes: sorted(set.to_vec()), needed, datacenter: None }];
+    }
+    let mut here: BTreeMap<&str, Vec<NodeIx>> = BTreeMap::new();
+    set.iter().for_each(|node| here.entry(&topology.hosts[*node].datacenter).or_default().push(*node));
+    let wanted = |name: &str| kept.datacenters.is_empty() || kept.datacenters.iter().any(|dc| dc == name);
+    let part = |(name, nodes): (&'a str, Vec<NodeIx>)| {
+        let configured = match replication {
+            Replication::NetworkTopology(factors) => factors.get(name).map_or(0, total),
+            Replication::Simple(factor) => factor.total,
+            _ => 0,
+        };
+        Part { nodes: sorted(nodes), needed: kept.level.needs(configured), datacenter: Some(name) }
+    };
+    here.into_iter().filter(|(name, _)| wanted(name)).map(part).collect()
+}
+
+fn never(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &str) -> Cannot {
+    let holders: Vec<String> = part.nodes.iter().map(|node| topology.hosts[*node].address.to_string()).collect();
+    let place = part.datacenter.map(|name| format!(" in {name}")).unwrap_or_default();
+    let plural = if part.nodes.len() == 1 { "" } else { "s" };
+    let why = format!(
+        "{} needs {} of the {} replica{plural} that the range of {keyspace} up to token {end} has{place} ({}): none may be away",
+        level.word(),
+        part.needed,
+        part.nodes.len(),
+        holders.join(", ")
+    );
+    Cannot::Never { keyspace: keyspace.to_owned(), why }
+}
+
+/// The needs of one phase, ready to be asked often.
+#[derive(Clone, Debug)]
+pub struct Room<'p> {
+    needs: &'p [Need],
+    level: Option<Level>,
+    of: Vec<Vec<usize>>,
+}
+
+impl<'p> Room<'p> {
+    /// # Panics
+    /// When a need names a node that does not exist; `lint` finds that before.
+    pub fn of(plan: &Plan, phase: &'p Phase) -> Self {
+        Room::new(&phase.needs, plan.nodes.len(), phase.availability.as_ref().map(|kept| kept.level))
+    }
+
+    /// The same from the needs alone, of a cluster of so many nodes.
+    pub fn new(needs: &'p [Need], nodes: usize, level: Option<Level>) -> Self {
+        let mut of = vec![Vec::new(); if needs.is_empty() { 0 } else { nodes }];
+        for (index, need) in needs.iter().enumerate() {
+            need.nodes.iter().for_each(|node| of[*node].push(index));
+        }
+        Room { needs, level, of }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.needs.is_empty()
+    }
+
+    /// A need that is not met once these are away beside those that are.
+    pub fn broken(&self, going: &BTreeSet<NodeIx>, away: impl Fn(NodeIx) -> bool) -> Option<&'p Need> {
+        let gone = |need: &&Need| need.nodes.iter().filter(|node| going.contains(node) || away(**node)).count();
+        self.asked_of(going).find(|need| gone(need) > need.spare as usize)
+    }
+
+    /// All that hold a replica of a range with one of these, and are none of them.
+    pub fn with(&self, going: &BTreeSet<NodeIx>) -> BTreeSet<NodeIx> {
+        let nodes = self.asked_of(going).flat_map(|need| &need.nodes);
+        nodes.copied().filter(|node| !going.contains(node)).collect()
+    }
+
+    fn asked_of<'a>(&'a self, going: &'a BTreeSet<NodeIx>) -> impl Iterator<Item = &'p Need> + 'a {
+        let indexes = going.iter().filter_map(|node| self.of.get(*node)).flatten();
+        indexes.map(|index| &self.needs[*index])
+    }
+
+    /// Why `node` may not go while these are away, as a sentence without a full stop.
+    pub fn words(&self, plan: &Plan, need: &Need, node: NodeIx, away: impl Fn(NodeIx) -> bool) -> String {
+        let address = |node: &NodeIx| plan.nodes[*node].address.to_string();
+        let gone: Vec<String> = need.nodes.iter().filter(|of| **of != node && away(**of)).map(address).collect();
+        let ranges = if need.ranges == 1 { "a range".to_owned() } else { format!("{} ranges", need.ranges) };
+        let place = need.datacenter.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
+        format!(
+            "{} holds {ranges} of {} with {}: {} needs {} of the {} replicas{place}",
+            plan.nodes[node].address,
+            need.keyspace,
+            if gone.is_empty() { "others of its group".to_owned() } else { gone.join(", ") },
+            self.level.map_or("the level", Level::word),
+            need.replicas - need.spare,
+            need.replicas,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;
