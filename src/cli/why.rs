@@ -12,8 +12,10 @@ use crate::job::model::Standing;
 use crate::job::rules::{Frame, Rules};
 use crate::job::waiting;
 use crate::plan::conflict::Conflicts;
-use crate::plan::model::{PlanFile, TargetIx};
+use crate::plan::level::Room;
+use crate::plan::model::{NodeIx, PlanFile, TargetIx};
 use crate::playbook::model::Strategy;
+use crate::report;
 use clap::Args;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -75,7 +77,7 @@ fn wave(file: &PlanFile, target: TargetIx) -> String {
     if text.is_empty() {
         return format!("{address} stands in no wave\n");
     }
-    text
+    text + &report::limit(file).map(|limit| format!("{limit}\n")).unwrap_or_default()
 }
 
 /// With whom it goes out.
@@ -87,14 +89,36 @@ fn group(file: &PlanFile, target: TargetIx) -> String {
     format!("it goes out with {}: {}\n", group.name, others.collect::<Vec<_>>().join(", "))
 }
 
-/// With whom it may never be out, and why.
+/// So many of the nodes that it shares data with are named, those with the most ranges; all are in the plan's JSON.
+const NAMED: usize = 20;
+
+/// With whom it shares data, and how many of them may be out: the strategy's rule, and the level's.
 fn neighbours(file: &PlanFile, target: TargetIx) -> String {
-    let node = file.plan.hosts[target].node;
-    let conflicts = Conflicts::of(&file.plan);
+    let plan = &file.plan;
+    let node = plan.hosts[target].node;
+    let conflicts = Conflicts::of(plan);
     let others = conflicts.neighbours(node);
     let mut text = format!("it shares data with {} nodes:\n", others.len());
-    for other in others {
+    let ranges = |other: NodeIx| {
+        let pair = (node.min(other), node.max(other));
+        plan.shared.binary_search_by_key(&pair, |shared| (shared.a, shared.b)).map_or(0, |at| plan.shared[at].ranges)
+    };
+    let mut shown: Vec<NodeIx> = others.iter().copied().collect();
+    shown.sort_by_key(|other| std::cmp::Reverse(ranges(*other)));
+    for other in shown.iter().take(NAMED) {
         let _ = writeln!(text, "  {}", conflicts.why(Strategy::Topology, node, *other));
+    }
+    if shown.len() > NAMED {
+        let _ = writeln!(text, "  … and {} more, with fewer ranges", shown.len() - NAMED);
+    }
+    for phase in &plan.phases {
+        let room = Room::of(plan, phase);
+        let unit = conflicts.unit(node);
+        let tightest = phase.needs.iter().filter(|need| need.nodes.iter().any(|of| unit.contains(of)));
+        if let Some(need) = tightest.max_by_key(|need| (std::cmp::Reverse(need.spare), need.ranges)) {
+            let away = |of: NodeIx| of != node && need.nodes.contains(&of);
+            let _ = writeln!(text, "{}, so {} may be away at once", room.words(plan, need, node, away), need.spare);
+        }
     }
     text
 }

@@ -2,7 +2,7 @@
 //! It opens at most one host a call, and it also says what to ask, so that how often a node is asked is
 //! decided, and tested, in one place.
 
-use super::event::{Event, HostEvent, Ms, Outcome, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::event::{Asked, Event, HostEvent, Ms, Outcome, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::gate;
 use super::heard::{Need, View};
 use super::model::{Job, SetupState, Stage, Standing};
@@ -10,6 +10,7 @@ use super::rules::Frame;
 use super::view::{Action, Task};
 use super::{advance, approval, begin, group, open, undo};
 use crate::plan::model::{Plan, TargetIx};
+use std::collections::BTreeSet;
 
 /// Events first: they are durable before any action is performed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,12 +38,14 @@ pub(super) struct Desk<'a> {
     pub view: &'a View,
     pub now: Ms,
     pub decision: Decision,
+    /// What it asks already.
+    asked: BTreeSet<Asked>,
 }
 
 /// # Panics
 /// When `job` was not folded from events of this plan.
 pub fn decide(frame: &Frame, job: &Job, view: &View, now: Ms) -> Decision {
-    let mut desk = Desk { frame, job, view, now, decision: Decision::default() };
+    let mut desk = Desk::new(frame, job, view, now);
     if job.session == 0 || job.ended.is_some() {
         return desk.decision;
     }
@@ -52,6 +55,12 @@ pub fn decide(frame: &Frame, job: &Job, view: &View, now: Ms) -> Decision {
         desk.go_on();
     }
     desk.decision
+}
+
+impl<'a> Desk<'a> {
+    pub fn new(frame: &'a Frame<'a>, job: &'a Job, view: &'a View, now: Ms) -> Self {
+        Desk { frame, job, view, now, decision: Decision::default(), asked: BTreeSet::new() }
+    }
 }
 
 impl Desk<'_> {
@@ -80,9 +89,8 @@ impl Desk<'_> {
         for need in needs {
             match need.due(self.view, self.now) {
                 Some(at) if at <= self.now => {
-                    let action = Action::Ask(need.asked);
-                    if !self.decision.actions.contains(&action) {
-                        self.decision.actions.push(action);
+                    if self.asked.insert(need.asked) {
+                        self.act(Action::Ask(need.asked));
                     }
                 }
                 Some(at) => self.decision.wake(at),

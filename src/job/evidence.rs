@@ -8,7 +8,8 @@ use super::view::Answer;
 use crate::plan::model::NodeIx;
 use crate::playbook::model::{Check, Strategy, Waivable};
 use crate::topology::nodetool::{GossipView, StatusRow, StatusView};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Answers that a judgement rests on, and the questions that are still open.
 pub(super) struct Evidence<'v> {
@@ -252,18 +253,18 @@ pub(super) fn unexpected_unreachable(frame: &Frame, heard: &Heard) -> Option<BTr
 
 /// One schema version among live nodes of the same major release, and at most two releases.
 pub(super) fn schema_disagreement(frame: &Frame, gossip: &GossipView, live: &BTreeSet<NodeIx>) -> Option<String> {
-    let mut versions = std::collections::BTreeMap::new();
-    let mut releases = BTreeSet::new();
+    let mut versions: BTreeMap<&str, (&str, IpAddr)> = BTreeMap::new();
+    let mut releases: BTreeSet<&str> = BTreeSet::new();
     for node in live {
         let address = frame.address(*node);
         let Some(state) = gossip.nodes.get(&address) else { return Some(format!("gossip does not know {address}")) };
         let (Some(schema), Some(release)) = (&state.schema, &state.release) else {
             return Some(format!("gossip has no schema version or no release of {address}"));
         };
-        let major = release.split('.').next().unwrap_or(release).to_string();
-        releases.insert(release.clone());
-        let first = versions.entry(major).or_insert((schema.clone(), address));
-        if first.0 != *schema {
+        let major = release.split('.').next().unwrap_or(release);
+        releases.insert(release);
+        let first = versions.entry(major).or_insert((schema, address));
+        if first.0 != schema {
             return Some(format!("{address} has another schema version than {}", first.1));
         }
     }

@@ -32,7 +32,7 @@ pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms
 /// Ring and replication are read anew when a schema version appears under which they were not read yet.
 fn drift(frame: &Frame, view: &mut View, answer: &Answer, out: bool) {
     let differences = match answer {
-        Answer::Status(status) if !out => drift::membership(frame.plan, status),
+        Answer::Status(status) if !out => drift::membership(frame.plan, status, |at| frame.node_at(at)),
         Answer::Shape(shape) => {
             let differences = drift::differences(frame.plan, &shape.topology);
             if differences.is_empty() {

@@ -1,6 +1,10 @@
 //! Which host may open next. First what the journal alone decides (slots, data centres, racks, conflicts),
 //! then what was heard (`takeout`).
 
+mod round;
+
+pub use round::Round;
+
 use super::decide::Desk;
 use super::event::{Baseline, HostEvent, Question, RunEvent, StepEvent, Stop};
 use super::evidence::{gossip, names, observers};
@@ -11,11 +15,8 @@ use super::takeout::{self, Takeout, Together};
 use super::view::Action;
 use super::{approval, brake, conditions, gate, group};
 use crate::plan::model::{NodeIx, Step, TargetIx};
-use crate::playbook::model::DatacenterOrder;
 use std::collections::BTreeSet;
-
-/// So many candidates are looked at side by side; more would only wear the nodes out with questions.
-const CANDIDATES: usize = 32;
+use std::rc::Rc;
 
 /// Why a host that waits does not open, by the journal alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub(super) fn hosts(desk: &mut Desk) {
     let mut round = Round::new(desk.frame, job);
     let mut blocked = Vec::new();
     for target in job.waiting(desk.frame.plan) {
-        if round.full() {
+        if round.full() || round.no_slot_is_left() {
             break;
         }
         // a group opens at one stroke, with the first of it that waits
@@ -99,24 +100,23 @@ pub(super) fn hosts(desk: &mut Desk) {
             let foreign = round.held_by_the_unproved(&hold);
             if foreign {
                 let why = hold.words(desk.frame, job, desk.frame.plan.hosts[target].node);
-                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
-                round.blocked.extend(&unit);
+                blocked.extend(unit.iter().map(|host| (*host, Obstacle::Said(why.clone()))));
+                round.block(&unit);
             }
             continue;
         }
         match takeout::judge_all(desk.frame, job, desk.view, &unit, desk.now) {
             Together::Ready(ready) => return open(desk, &unit, ready),
             Together::Open(needs) => {
+                let needs: Rc<[Need]> = needs.into();
                 desk.ask(&needs);
-                let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
-                let why = format!("no answer that is fresh enough of {}", names(desk.frame, nodes));
-                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
+                blocked.extend(unit.iter().map(|host| (*host, Obstacle::NoAnswer(Rc::clone(&needs)))));
                 unit.iter().for_each(|host| round.reserve(*host));
             }
             Together::Blocked { why, needs } => {
                 desk.ask(&needs);
-                blocked.extend(unit.iter().map(|host| (*host, why.clone())));
-                round.blocked.extend(&unit);
+                blocked.extend(unit.iter().map(|host| (*host, Obstacle::Said(why.clone()))));
+                round.block(&unit);
             }
         }
     }
@@ -162,7 +162,7 @@ pub(super) fn ahead_of_the_first(desk: &mut Desk) {
 fn ask_ahead(desk: &mut Desk, soon: &Job, last: Last) {
     let mut round = Round::new(desk.frame, soon);
     for target in soon.waiting(desk.frame.plan) {
-        if round.full() {
+        if round.full() || round.no_slot_is_left() {
             break;
         }
         if round.hold(target).is_some() {
@@ -278,8 +278,14 @@ pub(super) fn shape_known(desk: &mut Desk) -> bool {
     false
 }
 
+/// What keeps a host from being opened: a sentence, or questions of which one is only made when somebody reads it.
+enum Obstacle {
+    Said(String),
+    NoAnswer(Rc<[Need]>),
+}
+
 /// When nobody is in work and nothing has moved for `blocked-timeout`, those that cannot start are skipped.
-fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, String)>) {
+fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, Obstacle)>) {
     if !desk.decision.events.is_empty() || desk.job.hosts.iter().any(|host| host.busy()) {
         return;
     }
@@ -287,7 +293,15 @@ fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, String)>) {
     if desk.now < end {
         return desk.decision.wake(end);
     }
-    let reasons: std::collections::BTreeMap<TargetIx, String> = blocked.into_iter().collect();
+    let words = |obstacle: Obstacle| match obstacle {
+        Obstacle::Said(why) => why,
+        Obstacle::NoAnswer(needs) => {
+            let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
+            format!("no answer that is fresh enough of {}", names(desk.frame, nodes))
+        }
+    };
+    let reasons: std::collections::BTreeMap<TargetIx, String> =
+        blocked.into_iter().map(|(host, obstacle)| (host, words(obstacle))).collect();
     // only those whose own obstacle is known, unless that is nobody: then the run would never end
     let known = !reasons.is_empty();
     for target in desk.job.waiting(desk.frame.plan) {
@@ -296,123 +310,5 @@ fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, String)>) {
         }
         let why = reasons.get(&target).map_or("no observer could say what the cluster is", String::as_str);
         desk.host(target, HostEvent::Skipped { because: format!("blocked: {why}") });
-    }
-}
-
-/// One look over the hosts that wait.
-pub struct Round<'a> {
-    frame: &'a Frame<'a>,
-    job: &'a Job,
-    out: BTreeSet<NodeIx>,
-    /// Candidates before this one: they hold their conflicts among the candidates.
-    reserved: BTreeSet<NodeIx>,
-    /// Waiting hosts that only failed or foreign-down hosts hold back: they do not hold their rack.
-    pub blocked: BTreeSet<TargetIx>,
-}
-
-impl<'a> Round<'a> {
-    pub fn new(frame: &'a Frame<'a>, job: &'a Job) -> Self {
-        Round { frame, job, out: frame.out(job), reserved: BTreeSet::new(), blocked: BTreeSet::new() }
-    }
-
-    fn full(&self) -> bool {
-        self.reserved.len() >= CANDIDATES
-    }
-
-    /// Hosts begun, or about to be.
-    fn begun(&self) -> u32 {
-        self.job.begun(self.frame.plan) + self.reserved.len() as u32
-    }
-
-    fn reserve(&mut self, target: TargetIx) {
-        self.reserved.insert(self.frame.plan.hosts[target].node);
-    }
-
-    /// What the journal alone says against opening this host.
-    pub fn hold(&self, target: TargetIx) -> Option<Hold> {
-        let (plan, phase) = (self.frame.plan, self.frame.phase(self.job));
-        let node = plan.hosts[target].node;
-        if let Some(first) = phase.first.filter(|first| !self.job.first_over && self.begun() >= first.hosts) {
-            return Some(Hold::First(first.hosts));
-        }
-        let taken = (self.job.out_targets().count() + self.reserved.len()) as u32;
-        let conflict =
-            self.out.iter().chain(&self.reserved).find(|out| self.frame.exclude_each_other(self.job, node, **out));
-        if let Some(other) = conflict {
-            return Some(Hold::Conflict(*other));
-        }
-        let away = |other: NodeIx| self.out.contains(&other) || self.reserved.contains(&other);
-        if let Some(need) = self.frame.too_many(self.job, &self.frame.unit(node), away) {
-            let why = self.frame.why_too_many(self.job, need, node, away);
-            return Some(Hold::Level(why, need.nodes.iter().copied().filter(|other| away(*other)).collect()));
-        }
-        // a group that is larger than the limit goes out when nobody else is out
-        let wanted = group::waiting(self.frame, self.job, target).len().max(1) as u32;
-        if let Some(limit) = phase.max_hosts.filter(|limit| taken > 0 && taken + wanted > *limit) {
-            return Some(Hold::Slots(limit));
-        }
-        self.datacenter_before(node).or_else(|| self.rack_before(node))
-    }
-
-    /// The next data centre opens when the one before has no host in work, failed, lost or in doubt, nor waiting.
-    fn datacenter_before(&self, node: NodeIx) -> Option<Hold> {
-        let phase = self.frame.phase(self.job);
-        if phase.datacenter_order == DatacenterOrder::Parallel {
-            return None;
-        }
-        let mine = &self.frame.plan.nodes[node].datacenter;
-        let before = phase.datacenters.iter().take_while(|datacenter| datacenter.name != *mine);
-        let busy = |name: &String| {
-            self.of(|at| at.datacenter == *name).any(|target| {
-                let host = &self.job.hosts[target];
-                let waits = host.standing == Standing::Waiting && !self.blocked.contains(&target);
-                host.out() || waits || host.counts_as_failure()
-            })
-        };
-        before.map(|datacenter| &datacenter.name).find(|name| busy(name)).map(|name| Hold::Datacenter(name.clone()))
-    }
-
-    /// Only hosts of the first rack that still has waiting hosts may open: a free slot may stay idle.
-    fn rack_before(&self, node: NodeIx) -> Option<Hold> {
-        let mine = &self.frame.plan.nodes[node];
-        let datacenter = self.frame.phase(self.job).datacenters.iter().find(|at| at.name == mine.datacenter)?;
-        if !datacenter.rack_by_rack {
-            return None;
-        }
-        // the first that waits says which rack is open: in the plan's order, which the playbook may have changed
-        let mut here = self.of(|at| at.datacenter == mine.datacenter);
-        let first = here
-            .find(|target| self.job.hosts[*target].standing == Standing::Waiting && !self.blocked.contains(target))?;
-        let rack = &self.frame.plan.nodes[self.frame.plan.hosts[first].node].rack;
-        (*rack != mine.rack).then(|| Hold::Rack(rack.clone()))
-    }
-
-    fn of(&self, test: impl Fn(&crate::plan::model::Node) -> bool) -> impl Iterator<Item = TargetIx> {
-        let plan = self.frame.plan;
-        let hosts = self.frame.phase(self.job).hosts.iter().copied();
-        hosts.filter(move |target| test(&plan.nodes[plan.hosts[*target].node]))
-    }
-
-    /// Is it held back by a host that nobody works on any more?
-    fn held_by_the_unproved(&self, hold: &Hold) -> bool {
-        if let Hold::Level(_, others) = hold {
-            let away = |other: &NodeIx| self.frame.plan.known_down.contains(other) || self.only_unproved(*other);
-            return others.iter().all(away);
-        }
-        let Hold::Conflict(other) = hold else {
-            let in_work = self.job.hosts.iter().any(|host| host.busy());
-            return !in_work && self.reserved.is_empty() && !matches!(hold, Hold::Rack(_));
-        };
-        self.only_unproved(*other)
-    }
-
-    /// Is it out, and does nobody work on it or on one that goes with it?
-    fn only_unproved(&self, other: NodeIx) -> bool {
-        // (of a group one may be back that holds its place only for the others)
-        let in_work = |target: &TargetIx| self.job.hosts[*target].busy();
-        let target = self.frame.target_of.get(&other);
-        target.is_some_and(|target| {
-            !in_work(target) && !self.frame.siblings(self.job, *target).any(|other| in_work(&other))
-        }) && !self.reserved.contains(&other)
     }
 }

@@ -132,13 +132,7 @@ impl Calm<'_> {
         if !self.job.hosts[host].in_work() {
             return false;
         }
-        let mut desk = super::decide::Desk {
-            frame: self.frame,
-            job: &self.job,
-            view: &self.view,
-            now: self.now,
-            decision: Decision::default(),
-        };
+        let mut desk = super::decide::Desk::new(self.frame, &self.job, &self.view, self.now);
         super::advance::host(&mut desk, host);
         let decision = desk.decision;
         let moved = !decision.events.is_empty();

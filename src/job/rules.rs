@@ -126,6 +126,7 @@ impl<'a> Frame<'a> {
 
     /// A range that those two alone, with all that go out with them, would leave below its level.
     fn too_many_of_two(&self, job: &Job, a: NodeIx, b: NodeIx) -> Option<&'a Need> {
+        self.room(job)?; // most plans ask for no level, and this is asked often
         let (unit, other) = (self.unit(a), self.unit(b));
         (!unit.contains(&b)).then(|| self.too_many(job, &unit, |node| other.contains(&node)))?
     }

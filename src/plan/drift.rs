@@ -3,11 +3,12 @@
 //! Stale: a node new, gone, joining, leaving or moving; a changed id, address, data centre, rack or token;
 //! replication of a protecting keyspace, one new or gone. Not: liveness, load, schema id, release.
 
-use super::model::{Node, Plan};
+use super::model::{Node, NodeIx, Plan};
 use super::protection::{self, Protection};
 use crate::topology::model::{Host, Replication, Topology};
 use crate::topology::nodetool::{Movement, StatusRow, StatusView};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// What differs, one sentence each, with the planned and the present value. Empty: the plan still holds.
 pub fn differences(plan: &Plan, topology: &Topology) -> Vec<String> {
@@ -25,16 +26,25 @@ pub fn differences(plan: &Plan, topology: &Topology) -> Vec<String> {
 /// The same as far as one observer's `nodetool status` shows it: cheap, for every poll.
 ///
 /// A host id that the observer does not print is no difference: `differences` reads all of them anew.
-pub fn membership(plan: &Plan, status: &StatusView) -> Vec<String> {
+///
+/// `node_at`: which node of the plan has this address; asked for every row, so it had better be quick.
+pub fn membership(plan: &Plan, status: &StatusView, node_at: impl Fn(&IpAddr) -> Option<NodeIx>) -> Vec<String> {
     let mut found = Vec::new();
+    let mut known = 0;
     for (address, row) in &status.rows {
         if let Some(what) = moving(row.movement) {
             found.push(format!("{address} is {what}"));
         }
-        match plan.nodes.iter().find(|node| node.address == *address) {
-            Some(node) => placed(node, row, &mut found),
+        match node_at(address) {
+            Some(node) => {
+                known += 1;
+                placed(&plan.nodes[node], row, &mut found);
+            }
             None => found.push(format!("{address} ({}, {}) is new", row.datacenter, row.rack)),
         }
+    }
+    if known == plan.nodes.len() {
+        return found;
     }
     for node in plan.nodes.iter().filter(|node| !status.rows.contains_key(&node.address)) {
         found.push(format!("{} ({}, {}) is gone", node.address, node.datacenter, node.rack));
@@ -43,12 +53,11 @@ pub fn membership(plan: &Plan, status: &StatusView) -> Vec<String> {
 }
 
 fn placed(node: &Node, row: &StatusRow, found: &mut Vec<String>) {
-    let of = |what: &str| format!("the {what} of {}", node.address);
-    if let Some(id) = &row.host_id {
-        changed(&of("host id"), &node.id, id, found);
+    let id = row.host_id.as_ref().map(|id| ("host id", &node.id, id));
+    let place = [("data centre", &node.datacenter, &row.datacenter), ("rack", &node.rack, &row.rack)];
+    for (what, planned, now) in id.into_iter().chain(place).filter(|(_, planned, now)| planned != now) {
+        changed(&format!("the {what} of {}", node.address), planned, now, found);
     }
-    changed(&of("data centre"), &node.datacenter, &row.datacenter, found);
-    changed(&of("rack"), &node.rack, &row.rack, found);
 }
 
 fn moving(movement: Movement) -> Option<&'static str> {

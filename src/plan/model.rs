@@ -398,6 +398,9 @@ pub struct Estimate {
     pub lower_bound_reason: String,
     /// Waves if the keyspaces left out protected too; None where nothing is left out.
     pub waves_with_all_keyspaces: Option<u32>,
+    /// Waves without `max-hosts`; None where it makes no difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waves_without_limit: Option<u32>,
     /// The nodes that were asked for the topology, and agree. Empty: not known.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]

@@ -73,7 +73,7 @@ fn left_below(topology: &Topology, kept: &Availability, wave: &BTreeSet<usize>) 
 #[test]
 fn no_wave_leaves_a_range_below_its_level_whatever_the_cluster() {
     let (mut planned_ones, mut more_than_by_pairs) = (0, 0);
-    for seed in 0..200 {
+    for seed in 0..120 {
         let topology = scene(seed, None).topology;
         let level =
             [Level::LocalQuorum, Level::Quorum, Level::LocalOne, Level::EachQuorum, Level::Two][seed as usize % 5];
@@ -92,7 +92,7 @@ fn no_wave_leaves_a_range_below_its_level_whatever_the_cluster() {
         let by_pairs = Playbook { strategy: Strategy::Topology, ..playbook };
         more_than_by_pairs += usize::from(file.estimate.waves.len() < waves(&by_pairs, &topology).0);
     }
-    assert!(planned_ones > 40 && more_than_by_pairs > 20, "{planned_ones} plans, {more_than_by_pairs} faster");
+    assert!(planned_ones > 25 && more_than_by_pairs > 10, "{planned_ones} plans, {more_than_by_pairs} faster");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::job::model::Job;
 use crate::job::view::{Answer, Task};
 use crate::plan::model::NodeIx;
 use crate::plan::protection::protects;
-use crate::playbook::model::{StepKind, Strategy, TakesDown};
+use crate::playbook::model::{StepKind, TakesDown};
 use crate::topology::model::Replication;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub struct Violation {
 }
 
 /// Down for so long in an honest observer's answers: nothing of its ranges may be taken out.
-const KNOWN_DOWN_MS: Ms = 30_000;
+pub(super) const KNOWN_DOWN_MS: Ms = 30_000;
 /// A conviction (29 s here), twice a poll, and the time of two slow answers: longer nobody honest can overlook it.
 const LONGEST_UNSEEN_MS: Ms = 90_000;
 /// With liars among the observers the node itself, asked for its reachability, does not answer.
@@ -30,16 +30,16 @@ const LONGEST_UNKNOWN_MS: Ms = 250_000;
 const KNOWN_CUT_MS: Ms = 120_000;
 
 pub(super) struct Checks<'a> {
-    scene: &'a Scene,
+    pub(super) scene: &'a Scene,
     pub violations: Vec<Violation>,
     /// By the ring itself, every protecting keyspace, whatever the plan says.
     conflicts: Vec<BTreeSet<NodeIx>>,
     /// Of each phase, what its level can spare.
-    spares: Vec<Option<Spare>>,
-    taken: BTreeMap<NodeIx, Taken>,
+    pub(super) spares: Vec<Option<Spare>>,
+    pub(super) taken: BTreeMap<NodeIx, Taken>,
     /// (observer, node) → since when it says down, and when it said so last.
-    said_down: BTreeMap<(NodeIx, NodeIx), (Ms, Ms)>,
-    down_since: BTreeMap<NodeIx, Ms>,
+    pub(super) said_down: BTreeMap<(NodeIx, NodeIx), (Ms, Ms)>,
+    pub(super) down_since: BTreeMap<NodeIx, Ms>,
     running: BTreeMap<usize, Task>,
     /// Machine → the host that rebooted it last, while that is not proved.
     rebooted: BTreeMap<usize, usize>,
@@ -67,7 +67,7 @@ enum Left {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Taken {
+pub(super) struct Taken {
     /// rollbook says that it is back.
     proved: bool,
 }
@@ -98,7 +98,7 @@ impl<'a> Checks<'a> {
         self.violations.push(Violation { at, what });
     }
 
-    fn name(&self, node: NodeIx) -> std::net::IpAddr {
+    pub(super) fn name(&self, node: NodeIx) -> std::net::IpAddr {
         self.scene.plan.nodes[node].address
     }
 
@@ -193,41 +193,6 @@ impl<'a> Checks<'a> {
                 now,
                 format!("(v) the machine of {} is rebooted again, after that for host {before}", self.name(node)),
             );
-        }
-    }
-
-    /// Does the strategy of the phase forbid two replicas of a range?
-    fn by_pairs(&self, job: &Job) -> bool {
-        self.scene.plan.phases[job.phase].strategy != Strategy::Availability
-    }
-
-    fn level_is_kept(&mut self, job: &Job, machine: &[NodeIx], now: Ms) {
-        let Some(spare) = &self.spares[job.phase] else { return };
-        if let Some(set) = spare.exceeded(machine, |other| self.taken.contains_key(&other)) {
-            let what = format!("(i) {} is taken out, and too few of {set:?} are left", self.name(machine[0]));
-            self.violation(now, what);
-        }
-    }
-
-    /// Under a level those count that have been down for so long that somebody must have seen it.
-    fn level_counts_the_dead(&mut self, job: &Job, world: &World, node: NodeIx, longest: Ms, now: Ms) {
-        let Some(spare) = &self.spares[job.phase] else { return };
-        let said = |of: NodeIx| {
-            let lately = |last: &Ms| last + 60_000 >= now;
-            let mut all = self.said_down.iter().filter(|((by, node), _)| *node == of && !world.nodes[*by].liar);
-            all.any(|(_, (since, last))| since + KNOWN_DOWN_MS <= now && lately(last))
-        };
-        let dead = |of: NodeIx| {
-            let since = |least: Ms| self.down_since.get(&of).is_some_and(|since| since + least <= now);
-            since(longest) || (since(KNOWN_DOWN_MS) && said(of))
-        };
-        let machine: Vec<NodeIx> = self.scene.on_machine_of(node).collect();
-        if let Some(set) = spare.exceeded(&machine, |other| self.taken.contains_key(&other) || dead(other)) {
-            let what = format!(
-                "(ii) {} is taken out, and with those that are down too few of {set:?} are left",
-                self.name(node)
-            );
-            self.violation(now, what);
         }
     }
 

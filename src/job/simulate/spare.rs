@@ -1,9 +1,13 @@
 //! A consistency level, judged by the ring itself and apart from the plan's needs.
 
+use super::check::{Checks, KNOWN_DOWN_MS};
 use super::scene::Scene;
+use super::truth::World;
+use crate::job::event::Ms;
+use crate::job::model::Job;
 use crate::plan::model::{NodeIx, Phase};
 use crate::plan::protection::protects;
-use crate::playbook::model::Level;
+use crate::playbook::model::{Level, Strategy};
 use crate::topology::model::Replication;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,5 +73,42 @@ impl Spare {
     /// Do these three hold a range of which only one may be away?
     pub fn tight(&self, nodes: [NodeIx; 3]) -> bool {
         self.sets.iter().any(|(set, spare)| *spare == 1 && nodes.iter().all(|node| set.contains(node)))
+    }
+}
+
+impl Checks<'_> {
+    /// Does the strategy of the phase forbid two replicas of a range?
+    pub(super) fn by_pairs(&self, job: &Job) -> bool {
+        self.scene.plan.phases[job.phase].strategy != Strategy::Availability
+    }
+
+    pub(super) fn level_is_kept(&mut self, job: &Job, machine: &[NodeIx], now: Ms) {
+        let Some(spare) = &self.spares[job.phase] else { return };
+        if let Some(set) = spare.exceeded(machine, |other| self.taken.contains_key(&other)) {
+            let what = format!("(i) {} is taken out, and too few of {set:?} are left", self.name(machine[0]));
+            self.violation(now, what);
+        }
+    }
+
+    /// Under a level those count that have been down for so long that somebody must have seen it.
+    pub(super) fn level_counts_the_dead(&mut self, job: &Job, world: &World, node: NodeIx, longest: Ms, now: Ms) {
+        let Some(spare) = &self.spares[job.phase] else { return };
+        let said = |of: NodeIx| {
+            let lately = |last: &Ms| last + 60_000 >= now;
+            let mut all = self.said_down.iter().filter(|((by, node), _)| *node == of && !world.nodes[*by].liar);
+            all.any(|(_, (since, last))| since + KNOWN_DOWN_MS <= now && lately(last))
+        };
+        let dead = |of: NodeIx| {
+            let since = |least: Ms| self.down_since.get(&of).is_some_and(|since| since + least <= now);
+            since(longest) || (since(KNOWN_DOWN_MS) && said(of))
+        };
+        let machine: Vec<NodeIx> = self.scene.on_machine_of(node).collect();
+        if let Some(set) = spare.exceeded(&machine, |other| self.taken.contains_key(&other) || dead(other)) {
+            let what = format!(
+                "(ii) {} is taken out, and with those that are down too few of {set:?} are left",
+                self.name(node)
+            );
+            self.violation(now, what);
+        }
     }
 }

@@ -9,7 +9,8 @@ use crate::topology::nodetool::NetstatsView;
 use crate::topology::nodetool::{
     ClusterView, GossipState, GossipView, InfoView, Liveness, Movement, StatusRow, StatusView,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// One host with its node.
@@ -40,12 +41,13 @@ pub struct Node {
     pub pending: u32,
 }
 
-#[derive(Clone, Debug)]
 pub struct World {
     pub nodes: Vec<Node>,
     pub cuts: BTreeMap<(NodeIx, NodeIx), (Ms, Ms)>,
     pub addresses: Vec<std::net::IpAddr>,
     pub convict: Vec<Vec<Ms>>,
+    statuses: Kept<Vec<bool>, StatusView>,
+    gossips: Kept<Vec<u64>, GossipView>,
 }
 
 impl World {
@@ -72,7 +74,7 @@ impl World {
         // how long each needs to convict each: 18 to 40 s (lab)
         let convict = (0..count).map(|_| (0..count).map(|_| dice.between(18_000, 29_000)).collect()).collect();
         let addresses = scene.plan.nodes.iter().map(|node| node.address).collect();
-        World { nodes, cuts: BTreeMap::new(), addresses, convict }
+        World { nodes, cuts: BTreeMap::new(), addresses, convict, statuses: Kept::default(), gossips: Kept::default() }
     }
 
     pub fn cut(&self, a: NodeIx, b: NodeIx, now: Ms) -> bool {
@@ -136,8 +138,8 @@ impl World {
                 native_transport: !of.drained && now >= of.joined + 1_000,
                 gossip: !of.drained,
             })),
-            Question::Status => Answer::Status(Arc::new(self.status(scene, node, now))),
-            Question::Gossip => Answer::Gossip(Arc::new(self.gossip(node, now))),
+            Question::Status => Answer::Status(self.status(scene, node, now)),
+            Question::Gossip => Answer::Gossip(self.gossip(node, now)),
             Question::Describe => Answer::Describe(Arc::new(self.describe(node, now))),
             Question::Shape => Answer::Shape(Arc::new(Shape {
                 topology: scene.topology.clone(),
@@ -150,12 +152,13 @@ impl World {
         }
     }
 
-    fn status(&self, scene: &Scene, by: NodeIx, now: Ms) -> StatusView {
+    fn status(&self, scene: &Scene, by: NodeIx, now: Ms) -> Arc<StatusView> {
+        let up = (0..self.nodes.len()).map(|ix| self.nodes[by].liar || self.believes_up(by, ix, now));
+        let up: Vec<bool> = up.collect();
         let row = |ix: usize| {
-            let up = self.nodes[by].liar || self.believes_up(by, ix, now);
             let node = &scene.plan.nodes[ix];
             let row = StatusRow {
-                liveness: if up { Liveness::Up } else { Liveness::Down },
+                liveness: if up[ix] { Liveness::Up } else { Liveness::Down },
                 movement: Movement::Normal,
                 datacenter: node.datacenter.clone(),
                 rack: node.rack.clone(),
@@ -164,16 +167,19 @@ impl World {
             };
             (self.addresses[ix], row)
         };
-        StatusView { rows: (0..self.nodes.len()).map(row).collect() }
+        self.statuses.get(&up, || StatusView { rows: (0..self.nodes.len()).map(row).collect() })
     }
 
-    fn gossip(&self, by: NodeIx, now: Ms) -> GossipView {
-        let state = |ix: usize| {
-            let of = &self.nodes[ix];
+    fn gossip(&self, by: NodeIx, now: Ms) -> Arc<GossipView> {
+        let generation = |of: &Node| {
             // a liar invents restarts; others know the newest generation once the node has joined
             let known = of.generation - u64::from(now < of.joined + 300);
+            if self.nodes[by].liar { known + now / 1000 } else { known }
+        };
+        let generations: Vec<u64> = self.nodes.iter().map(generation).collect();
+        let state = |ix: usize| {
             let state = GossipState {
-                generation: if self.nodes[by].liar { known + now / 1000 } else { known },
+                generation: generations[ix],
                 status: Some("NORMAL".into()),
                 schema: Some("s1".into()),
                 release: Some("5.0.5".into()),
@@ -181,7 +187,7 @@ impl World {
             };
             (self.addresses[ix], state)
         };
-        GossipView { nodes: (0..self.nodes.len()).map(state).collect() }
+        self.gossips.get(&generations, || GossipView { nodes: (0..self.nodes.len()).map(state).collect() })
     }
 
     fn describe(&self, by: NodeIx, now: Ms) -> ClusterView {
@@ -190,5 +196,29 @@ impl World {
             unreachable: (0..self.nodes.len()).filter(cannot).map(|ix| self.addresses[ix]).collect(),
             ..ClusterView::default()
         }
+    }
+}
+
+/// The last few answers by what they say: nodes mostly say the same, and a row each for thousands of them is long.
+struct Kept<K, V>(RefCell<VecDeque<(K, Arc<V>)>>);
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Kept(RefCell::default())
+    }
+}
+
+impl<K: Clone + PartialEq, V> Kept<K, V> {
+    const MOST: usize = 8;
+
+    fn get(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
+        let mut kept = self.0.borrow_mut();
+        if let Some((_, known)) = kept.iter().find(|(known, _)| known == key) {
+            return Arc::clone(known);
+        }
+        let made = Arc::new(make());
+        kept.truncate(Self::MOST - 1);
+        kept.push_front((key.clone(), Arc::clone(&made)));
+        made
     }
 }

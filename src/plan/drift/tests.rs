@@ -102,7 +102,7 @@ fn status(edit: impl FnOnce(&mut StatusView)) -> Vec<String> {
     let plan = samples::six_hosts();
     let mut view = StatusView { rows: plan.nodes.iter().map(|node| (node.address, row(node))).collect() };
     edit(&mut view);
-    membership(&plan, &view)
+    membership(&plan, &view, |address| plan.nodes.iter().position(|node| node.address == *address))
 }
 
 #[test]

@@ -190,14 +190,26 @@ pub fn bound(file: &PlanFile) -> String {
     let reason = &estimate.lower_bound_reason;
     let all = file.plan.phases.iter().all(|phase| phase.strategy == Strategy::All);
     let rule = if all { "limits" } else { "rule" };
-    match waves.cmp(&estimate.lower_bound) {
+    let sentence = match waves.cmp(&estimate.lower_bound) {
         std::cmp::Ordering::Greater => {
             let least = estimate.lower_bound;
             format!("{}; no plan that keeps the {rule} has fewer than {least} ({reason})", count(waves, "wave", ""))
         }
         _ if waves <= 1 => format!("{}: {reason}", count(waves, "wave", "")),
         _ => format!("{}; no plan that keeps the {rule} has fewer: {reason}", count(waves, "wave", "")),
-    }
+    };
+    sentence + &limit(file).map(|limit| format!("; {limit}")).unwrap_or_default()
+}
+
+/// `` `max-hosts` 10 binds: 14 waves instead of 6 ``, where it does.
+pub fn limit(file: &PlanFile) -> Option<String> {
+    let fewer = file.estimate.waves_without_limit?;
+    let all: BTreeSet<Option<u32>> = file.plan.phases.iter().map(|phase| phase.max_hosts).collect();
+    let most = match all.first() {
+        Some(Some(most)) if all.len() == 1 => format!(" {most}"),
+        _ => String::new(),
+    };
+    Some(format!("`max-hosts`{most} binds: {} instead of {fewer}", count(file.estimate.waves.len() as u32, "wave", "")))
 }
 
 /// What the operator has taken upon himself.

@@ -3,7 +3,9 @@
 use super::facts::bound;
 use super::text::plan_text;
 use crate::plan::conflict::Conflicts;
+use crate::plan::level::Room;
 use crate::plan::model::{NodeIx, Plan, PlanFile};
+use crate::playbook::model::Strategy;
 use crate::report::plain::xml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,6 +22,8 @@ const COLOURS: [&str; 12] = [
     "#fccde5", "#ccebc5",
 ];
 const CONFLICT: &str = "#4a4a4a";
+/// They share a range that can spare both.
+const SPARED: &str = "#a9a9a9";
 
 /// A data centre and a rack of it.
 type Place<'a> = (&'a str, &'a str);
@@ -38,7 +42,10 @@ pub fn plan_svg(file: &PlanFile) -> String {
     y = waves(&mut body, file, &colours, y + 12);
     line(&mut body, 8, y + 18, "normal", &bound(file));
     y += 52;
-    line(&mut body, 8, y, "bold", "who may never be out together: dark where two share a range that protects");
+    let spares = plan.phases.iter().all(|phase| phase.strategy == Strategy::Availability);
+    let grey = if spares { "; grey where it can spare both" } else { "" };
+    let heading = format!("who may never be out together: dark where two share a range that protects{grey}");
+    line(&mut body, 8, y, "bold", &heading);
     y = if nodes.len() <= MATRIX {
         matrix(&mut body, plan, &nodes, &colours, y + 12)
     } else {
@@ -140,6 +147,7 @@ fn waves(out: &mut String, file: &PlanFile, colours: &BTreeMap<Place, &str>, mut
 /// Host against host, in the order of the waves.
 fn matrix(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Place, &str>, y: usize) -> usize {
     let conflicts = Conflicts::of(plan);
+    let rooms: Vec<Room> = plan.phases.iter().map(|phase| Room::of(plan, phase)).collect();
     let side = 12;
     let left = LEFT + 50;
     for (row, a) in nodes.iter().enumerate() {
@@ -148,12 +156,17 @@ fn matrix(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Pl
         square(out, (left - 10, at), (6, side - 1), colours[&place(plan, *a)], &address.to_string());
         for (column, b) in nodes.iter().enumerate() {
             let shared = conflicts.share(*a, *b);
-            let fill = if shared { CONFLICT } else { "#eeeeee" };
-            let title = match (a == b, shared) {
-                (true, _) => address.to_string(),
-                (false, true) => conflicts.why(crate::playbook::model::Strategy::Topology, *a, *b),
-                (false, false) => format!("{address} and {} may be out together", plan.nodes[*b].address),
+            let never = a != b
+                && plan.phases.iter().zip(&rooms).any(|(phase, room)| {
+                    let by_pairs = phase.strategy != Strategy::Availability && shared;
+                    by_pairs || room.broken(conflicts.unit(*a), |node| conflicts.unit(*b).contains(&node)).is_some()
+                });
+            let (fill, why) = match (shared, never) {
+                (_, true) => (CONFLICT, conflicts.why(Strategy::Topology, *a, *b)),
+                (true, false) => (SPARED, conflicts.why(Strategy::Topology, *a, *b) + ", which can spare both"),
+                _ => ("#eeeeee", format!("{address} and {} may be out together", plan.nodes[*b].address)),
             };
+            let title = if a == b { address.to_string() } else { why };
             square(out, (left + column * side, at), (side - 1, side - 1), fill, &title);
         }
     }

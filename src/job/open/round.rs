@@ -1,0 +1,163 @@
+//! Who of those that wait may open, by the journal alone: slots, data centres, racks, conflicts, the level.
+
+use super::super::group;
+use super::super::model::{Job, Standing};
+use super::super::rules::Frame;
+use super::Hold;
+use crate::plan::model::{NodeIx, TargetIx};
+use crate::playbook::model::DatacenterOrder;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many candidates are looked at side by side; more would only wear the nodes out with questions.
+const CANDIDATES: usize = 32;
+
+/// One look over the hosts that wait.
+pub struct Round<'a> {
+    frame: &'a Frame<'a>,
+    job: &'a Job,
+    out: BTreeSet<NodeIx>,
+    /// Candidates before this one: they hold their conflicts among the candidates.
+    reserved: BTreeSet<NodeIx>,
+    /// Waiting hosts that only failed or foreign-down hosts hold back: they do not hold their rack.
+    blocked: BTreeSet<TargetIx>,
+    /// Hosts that are out, and those begun, before this round.
+    taken: u32,
+    begun: u32,
+    /// Does anybody work on a host?
+    busy: bool,
+    /// Of each data centre the first host that waits and is not blocked, once it was looked for: it is asked of every
+    /// host that waits.
+    first: RefCell<BTreeMap<&'a str, Option<TargetIx>>>,
+}
+
+impl<'a> Round<'a> {
+    pub fn new(frame: &'a Frame<'a>, job: &'a Job) -> Self {
+        Round {
+            frame,
+            job,
+            out: frame.out(job),
+            reserved: BTreeSet::new(),
+            blocked: BTreeSet::new(),
+            taken: job.out_targets().count() as u32,
+            begun: job.begun(frame.plan),
+            busy: job.hosts.iter().any(|host| host.busy()),
+            first: RefCell::default(),
+        }
+    }
+
+    pub(super) fn block(&mut self, unit: &[TargetIx]) {
+        self.blocked.extend(unit);
+        self.first.get_mut().clear();
+    }
+
+    /// Every slot is taken, and somebody works on one of those hosts or is about to: nobody else need be looked at.
+    pub(super) fn no_slot_is_left(&self) -> bool {
+        let limit = self.frame.phase(self.job).max_hosts;
+        let taken = self.taken + self.reserved.len() as u32;
+        limit.is_some_and(|limit| taken >= limit) && (self.busy || !self.reserved.is_empty())
+    }
+
+    pub(super) fn full(&self) -> bool {
+        self.reserved.len() >= CANDIDATES
+    }
+
+    /// Hosts begun, or about to be.
+    fn begun(&self) -> u32 {
+        self.begun + self.reserved.len() as u32
+    }
+
+    pub(super) fn reserve(&mut self, target: TargetIx) {
+        self.reserved.insert(self.frame.plan.hosts[target].node);
+    }
+
+    /// What the journal alone says against opening this host.
+    pub fn hold(&self, target: TargetIx) -> Option<Hold> {
+        let (plan, phase) = (self.frame.plan, self.frame.phase(self.job));
+        let node = plan.hosts[target].node;
+        if let Some(first) = phase.first.filter(|first| !self.job.first_over && self.begun() >= first.hosts) {
+            return Some(Hold::First(first.hosts));
+        }
+        let taken = self.taken + self.reserved.len() as u32;
+        let conflict =
+            self.out.iter().chain(&self.reserved).find(|out| self.frame.exclude_each_other(self.job, node, **out));
+        if let Some(other) = conflict {
+            return Some(Hold::Conflict(*other));
+        }
+        let away = |other: NodeIx| self.out.contains(&other) || self.reserved.contains(&other);
+        if let Some(need) = self.frame.too_many(self.job, &self.frame.unit(node), away) {
+            let why = self.frame.why_too_many(self.job, need, node, away);
+            return Some(Hold::Level(why, need.nodes.iter().copied().filter(|other| away(*other)).collect()));
+        }
+        // a group that is larger than the limit goes out when nobody else is out
+        let wanted = group::waiting(self.frame, self.job, target).len().max(1) as u32;
+        if let Some(limit) = phase.max_hosts.filter(|limit| taken > 0 && taken + wanted > *limit) {
+            return Some(Hold::Slots(limit));
+        }
+        self.datacenter_before(node).or_else(|| self.rack_before(node))
+    }
+
+    /// The next data centre opens when the one before has no host in work, failed, lost or in doubt, nor waiting.
+    fn datacenter_before(&self, node: NodeIx) -> Option<Hold> {
+        let phase = self.frame.phase(self.job);
+        if phase.datacenter_order == DatacenterOrder::Parallel {
+            return None;
+        }
+        let mine = &self.frame.plan.nodes[node].datacenter;
+        let before = phase.datacenters.iter().take_while(|datacenter| datacenter.name != *mine);
+        let busy = |name: &String| {
+            self.of(|at| at.datacenter == *name).any(|target| {
+                let host = &self.job.hosts[target];
+                let waits = host.standing == Standing::Waiting && !self.blocked.contains(&target);
+                host.out() || waits || host.counts_as_failure()
+            })
+        };
+        before.map(|datacenter| &datacenter.name).find(|name| busy(name)).map(|name| Hold::Datacenter(name.clone()))
+    }
+
+    /// Only hosts of the first rack that still has waiting hosts may open: a free slot may stay idle.
+    fn rack_before(&self, node: NodeIx) -> Option<Hold> {
+        let mine = &self.frame.plan.nodes[node];
+        let datacenter = self.frame.phase(self.job).datacenters.iter().find(|at| at.name == mine.datacenter)?;
+        if !datacenter.rack_by_rack {
+            return None;
+        }
+        // the first that waits says which rack is open: in the plan's order, which the playbook may have changed
+        let look = || {
+            let waits = |target: &TargetIx| self.job.hosts[*target].standing == Standing::Waiting;
+            let mut here = self.of(|at| at.datacenter == mine.datacenter);
+            here.find(|target| waits(target) && !self.blocked.contains(target))
+        };
+        let first = (*self.first.borrow_mut().entry(mine.datacenter.as_str()).or_insert_with(look))?;
+        let rack = &self.frame.plan.nodes[self.frame.plan.hosts[first].node].rack;
+        (*rack != mine.rack).then(|| Hold::Rack(rack.clone()))
+    }
+
+    fn of(&self, test: impl Fn(&crate::plan::model::Node) -> bool) -> impl Iterator<Item = TargetIx> {
+        let plan = self.frame.plan;
+        let hosts = self.frame.phase(self.job).hosts.iter().copied();
+        hosts.filter(move |target| test(&plan.nodes[plan.hosts[*target].node]))
+    }
+
+    /// Is it held back by a host that nobody works on any more?
+    pub(super) fn held_by_the_unproved(&self, hold: &Hold) -> bool {
+        if let Hold::Level(_, others) = hold {
+            let away = |other: &NodeIx| self.frame.plan.known_down.contains(other) || self.only_unproved(*other);
+            return others.iter().all(away);
+        }
+        let Hold::Conflict(other) = hold else {
+            return !self.busy && self.reserved.is_empty() && !matches!(hold, Hold::Rack(_));
+        };
+        self.only_unproved(*other)
+    }
+
+    /// Is it out, and does nobody work on it or on one that goes with it?
+    fn only_unproved(&self, other: NodeIx) -> bool {
+        // (of a group one may be back that holds its place only for the others)
+        let in_work = |target: &TargetIx| self.job.hosts[*target].busy();
+        let target = self.frame.target_of.get(&other);
+        target.is_some_and(|target| {
+            !in_work(target) && !self.frame.siblings(self.job, *target).any(|other| in_work(&other))
+        }) && !self.reserved.contains(&other)
+    }
+}
