@@ -87,14 +87,11 @@ impl Desk<'_> {
     /// Asks what is due, and wakes for the rest.
     pub fn ask(&mut self, needs: &[Need]) {
         for need in needs {
-            match need.due(self.view, self.now) {
-                Some(at) if at <= self.now => {
-                    if self.asked.insert(need.asked) {
-                        self.act(Action::Ask(need.asked));
-                    }
-                }
-                Some(at) => self.decision.wake(at),
-                None => {}
+            let Some(at) = need.due(self.view, self.now) else { continue };
+            if at > self.now {
+                self.decision.wake(at);
+            } else if self.asked.insert(need.asked) {
+                self.act(Action::Ask(need.asked));
             }
         }
     }

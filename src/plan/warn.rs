@@ -224,7 +224,7 @@ pub fn reach_age_ms(plan: &Plan) -> u64 {
     let conflicts = Conflicts::of(plan);
     let rooms: Vec<Room> = plan.phases.iter().map(|phase| Room::of(plan, phase)).collect();
     let asked = |node: NodeIx| {
-        let counted = rooms.iter().map(|room| room.with(conflicts.unit(node))).flatten();
+        let counted = rooms.iter().flat_map(|room| room.with(conflicts.unit(node)));
         counted.chain(conflicts.neighbours(node).iter().copied()).collect::<BTreeSet<_>>().len()
     };
     let most = plan.hosts.iter().map(|target| asked(target.node)).max().unwrap_or(0);
