@@ -99,12 +99,8 @@ fn neighbours(file: &PlanFile, target: TargetIx) -> String {
     let conflicts = Conflicts::of(plan);
     let others = conflicts.neighbours(node);
     let mut text = format!("it shares data with {} nodes:\n", others.len());
-    let ranges = |other: NodeIx| {
-        let pair = (node.min(other), node.max(other));
-        plan.shared.binary_search_by_key(&pair, |shared| (shared.a, shared.b)).map_or(0, |at| plan.shared[at].ranges)
-    };
     let mut shown: Vec<NodeIx> = others.iter().copied().collect();
-    shown.sort_by_key(|other| std::cmp::Reverse(ranges(*other)));
+    shown.sort_by_key(|other| std::cmp::Reverse(conflicts.ranges(node, *other)));
     for other in shown.iter().take(NAMED) {
         let _ = writeln!(text, "  {}", conflicts.why(Strategy::Topology, node, *other));
     }

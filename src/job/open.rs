@@ -29,8 +29,8 @@ pub enum Hold {
     Rack(String),
     /// It conflicts with a host that is out.
     Conflict(NodeIx),
-    /// With those that are out, a range would be left below its level: why.
-    Level(String, BTreeSet<NodeIx>),
+    /// With these, which are out, a range would be left below its level.
+    Level(BTreeSet<NodeIx>),
     /// The canary comes first (`first`).
     First(u32),
 }
@@ -43,7 +43,11 @@ impl Hold {
             Hold::Datacenter(name) => format!("data centre {name} comes first"),
             Hold::Rack(name) => format!("rack {name} is finished before the next opens"),
             Hold::Conflict(other) => frame.why(job, node, *other),
-            Hold::Level(why, _) => why.clone(),
+            Hold::Level(others) => {
+                let away = |other: NodeIx| others.contains(&other);
+                let need = frame.too_many(job, frame.unit(node), away);
+                need.map(|need| frame.why_too_many(job, need, node, away)).unwrap_or_default()
+            }
             Hold::First(1) => "the canary, one host, comes first".into(),
             Hold::First(hosts) => format!("the canary, {hosts} hosts, comes first"),
         }
@@ -56,7 +60,9 @@ impl Hold {
             Hold::Datacenter(name) => format!("data centre {name}, which comes first"),
             Hold::Rack(name) => format!("the rest of rack {name}, which is finished before the next opens"),
             Hold::Conflict(other) => format!("{}: {}", frame.address(*other), frame.why(job, node, *other)),
-            Hold::Level(why, others) => format!("{}: {why}", names(frame, others.iter().copied())),
+            Hold::Level(others) => {
+                format!("{}: {}", names(frame, others.iter().copied()), self.words(frame, job, node))
+            }
             Hold::First(_) => "an approval: `rollbook approve` lets the hosts behind the canary begin".into(),
         }
     }

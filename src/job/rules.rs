@@ -126,9 +126,8 @@ impl<'a> Frame<'a> {
 
     /// A range that those two alone, with all that go out with them, would leave below its level.
     fn too_many_of_two(&self, job: &Job, a: NodeIx, b: NodeIx) -> Option<&'a Need> {
-        self.room(job)?; // most plans ask for no level, and this is asked often
-        let (unit, other) = (self.unit(a), self.unit(b));
-        (!unit.contains(&b)).then(|| self.too_many(job, &unit, |node| other.contains(&node)))?
+        let room = self.room(job).filter(|_| self.rules.keep_the_level)?;
+        room.broken_by_two(self.unit(a), self.unit(b))
     }
 
     /// A range that is left below its level when these go out while those are away.
@@ -142,17 +141,15 @@ impl<'a> Frame<'a> {
     }
 
     /// All that go out with a node, itself among them.
-    pub fn unit(&self, node: NodeIx) -> BTreeSet<NodeIx> {
-        let group = self.plan.group(node).filter(|_| self.rules.count_groups);
-        group.map_or_else(|| BTreeSet::from([node]), |group| group.nodes.clone())
+    pub fn unit(&self, node: NodeIx) -> &BTreeSet<NodeIx> {
+        self.conflicts.unit(node)
     }
 
     /// Why they may not, as a sentence.
     pub fn why(&self, job: &Job, a: NodeIx, b: NodeIx) -> String {
-        let other = self.unit(b);
         match self.too_many_of_two(job, a, b) {
             Some(need) if !self.conflicts.exclude_each_other(self.strategy(job), a, b) => {
-                self.why_too_many(job, need, a, |node| other.contains(&node))
+                self.why_too_many(job, need, a, |node| self.unit(b).contains(&node))
             }
             _ => self.conflicts.why(self.strategy(job), a, b),
         }

@@ -128,7 +128,7 @@ impl<'a> Candidate<'a> {
             Strategy::All | Strategy::Availability => Cow::default(),
             Strategy::One | Strategy::Topology => protected(frame, view, node),
         };
-        let counted = frame.room(job).map(|room| room.with(&frame.unit(node))).unwrap_or_default();
+        let counted = frame.room(job).map(|room| room.with(frame.unit(node))).unwrap_or_default();
         Candidate {
             frame,
             job,

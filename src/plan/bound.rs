@@ -6,7 +6,7 @@
 
 use super::conflict::Conflicts;
 use super::level::Room;
-use super::model::{Need, NodeIx, Phase, Plan};
+use super::model::{Group, Need, NodeIx, Phase, Plan};
 use crate::playbook::model::{DatacenterOrder, Strategy};
 use std::collections::BTreeSet;
 
@@ -53,15 +53,14 @@ fn of(plan: &Plan, phase: &Phase, conflicts: &Conflicts, hosts: &[NodeIx]) -> (u
     let by_conflict = clique.len() as u32;
     let by_level = phase.needs.iter().map(|need| (waves_of(plan, need, hosts), need)).max_by_key(|(waves, _)| *waves);
     let by_limit = phase.max_hosts.map_or(1, |limit| counted(plan, hosts, limit.max(1)).div_ceil(limit.max(1)));
-    let by_level = by_level.filter(|(waves, _)| *waves > by_conflict.max(by_limit));
-    if by_level.is_none() && by_limit > by_conflict {
-        let limit = phase.max_hosts.unwrap_or(1);
-        return (by_limit, format!("{} hosts, at most {limit} at once", hosts.len()));
-    }
-    if let Some((waves, need)) = by_level {
+    if let Some((waves, need)) = by_level.filter(|(waves, _)| *waves > by_conflict.max(by_limit)) {
         let level = phase.availability.as_ref().map_or("the level", |kept| kept.level.word());
         let (keyspace, replicas, spare) = (&need.keyspace, need.replicas, need.spare);
         return (waves, format!("of {replicas} replicas of a range of {keyspace} {level} can spare {spare} at once"));
+    }
+    if by_limit > by_conflict {
+        let limit = phase.max_hosts.unwrap_or(1);
+        return (by_limit, format!("{} hosts, at most {limit} at once", hosts.len()));
     }
     match by_conflict {
         0 => (0, "no host".into()),
@@ -75,8 +74,8 @@ fn waves_of(plan: &Plan, need: &Need, hosts: &[NodeIx]) -> u32 {
     let down = need.nodes.iter().filter(|node| plan.known_down.contains(node)).count() as u32;
     let worked = need.nodes.iter().filter(|node| hosts.contains(node)).count() as u32;
     // (those of one group go in one wave)
-    let together = plan.groups.iter().map(|group| need.nodes.iter().filter(|node| group.nodes.contains(node)).count());
-    if together.into_iter().any(|nodes| nodes > 1) {
+    let of = |group: &Group| need.nodes.iter().filter(|node| group.nodes.contains(node)).count();
+    if plan.groups.iter().any(|group| of(group) > 1) {
         return 0;
     }
     worked.div_ceil(need.spare.saturating_sub(down).max(1))
@@ -110,10 +109,7 @@ fn listed(plan: &Plan, hosts: &[NodeIx]) -> String {
 
 /// A clique of hosts that exclude each other: the largest, unless the budget ends first. Sorted.
 fn largest_clique(conflicts: &Conflicts, room: &Room, strategy: Strategy, hosts: &[NodeIx]) -> Vec<NodeIx> {
-    let unit = |node: NodeIx| conflicts.unit(node);
-    let by_level = |a: NodeIx, b: NodeIx| {
-        !room.is_empty() && !unit(a).contains(&b) && room.broken(unit(a), |node| unit(b).contains(&node)).is_some()
-    };
+    let by_level = |a: NodeIx, b: NodeIx| room.broken_by_two(conflicts.unit(a), conflicts.unit(b)).is_some();
     let excludes = |a: NodeIx, b: NodeIx| conflicts.exclude_each_other(strategy, a, b) || by_level(a, b);
     let exclude = |a: NodeIx| hosts.iter().copied().filter(move |b| excludes(a, *b));
     let graph: Vec<(NodeIx, BTreeSet<NodeIx>)> = hosts.iter().map(|host| (*host, exclude(*host).collect())).collect();

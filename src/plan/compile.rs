@@ -137,10 +137,7 @@ pub fn with_all_keyspaces(plan: &Plan, topology: &Topology) -> Option<Plan> {
         if let Some(kept) = &phase.availability {
             let worked = order.iter().copied().collect();
             // (a keyspace that is left out may be unable to keep the level: then there is nothing to compare with)
-            phase.needs = level::needs(topology, &Keyspaces::All, kept, &worked).ok()?;
-            if level::follows_from(phase.strategy, kept.level) {
-                phase.needs.clear();
-            }
+            phase.needs = level::needs(topology, &Keyspaces::All, (phase.strategy, kept), &worked).ok()?;
         }
         let room = Room::new(&phase.needs, topology.hosts.len(), None);
         let datacenters =
@@ -164,16 +161,8 @@ fn cluster_context(playbook: &Playbook, topology: &Topology, params: &Params) ->
 
 fn keyspaces_exist(playbook: &Playbook, topology: &Topology) -> Result<(), Vec<Diagnostic>> {
     let Keyspaces::Only(names) = &playbook.cluster.keyspaces else { return Ok(()) };
-    let present: BTreeSet<String> = topology.keyspaces.keys().cloned().collect();
-    let missing = names.iter().enumerate().filter(|(_, name)| !present.contains(*name));
-    let errors: Vec<Diagnostic> = missing
-        .map(|(index, name)| {
-            let message = format!("`cluster.keyspaces` names `{name}`, which is no replicated keyspace of the cluster");
-            let mut error = Diagnostic::error(message).help(select::hint("keyspace", name, &present));
-            error.span = playbook.span(&format!("cluster.keyspaces[{index}]"));
-            error
-        })
-        .collect();
+    let present = topology.keyspaces.keys().cloned().collect();
+    let errors = select::absent(playbook, "cluster.keyspaces", names, ("keyspace", "replicated keyspace"), &present);
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 

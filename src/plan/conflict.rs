@@ -76,6 +76,11 @@ impl Conflicts {
         !self.units[a].contains(&b) && !self.neighbours[a].is_disjoint(&self.units[b])
     }
 
+    /// The most ranges of one keyspace that both hold.
+    pub fn ranges(&self, a: NodeIx, b: NodeIx) -> u32 {
+        self.shared.get(&key(a, b)).map_or(0, |(_, ranges)| *ranges)
+    }
+
     /// May the two not be out together under this strategy? A node never excludes itself.
     pub fn exclude_each_other(&self, strategy: Strategy, a: NodeIx, b: NodeIx) -> bool {
         match strategy {

@@ -6,7 +6,7 @@
 use super::model::{Need, NodeIx, Phase, Plan};
 use super::protection::{protects, readable};
 use crate::playbook::model::{Availability, Keyspaces, Level, Strategy};
-use crate::topology::model::{Factor, HostIx, Replication, Ring, Topology};
+use crate::topology::model::{HostIx, Replication, Ring, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a level cannot be kept.
@@ -19,14 +19,14 @@ pub enum Cannot {
 }
 
 /// What the level asks for, of every keyspace that protects and is not accepted, as far as a host that is worked on is
-/// concerned.
+/// concerned and the strategy does not see to it by itself.
 ///
 /// # Errors
 /// The first keyspace that can never keep it while a host that is worked on is away.
 pub fn needs(
     topology: &Topology,
     asked: &Keyspaces,
-    kept: &Availability,
+    (strategy, kept): (Strategy, &Availability),
     worked: &BTreeSet<HostIx>,
 ) -> Result<Vec<Need>, Cannot> {
     let mut found = Found::default();
@@ -44,12 +44,12 @@ pub fn needs(
             found.of_keyspace(topology, name, &topology.rings[index], &keyspace.replication, kept, worked)?;
         }
     }
-    Ok(found.needs())
+    Ok(if follows_from(strategy, kept.level) { Vec::new() } else { found.needs() })
 }
 
 /// Does the strategy keep such a level by itself, once every range can spare one replica in each data centre? Under
 /// `topology` and `one` at most one replica of a range is out in a data centre, and all others there are up.
-pub fn follows_from(strategy: Strategy, level: Level) -> bool {
+fn follows_from(strategy: Strategy, level: Level) -> bool {
     matches!(strategy, Strategy::Topology | Strategy::One) && level.is_local()
 }
 
@@ -155,29 +155,30 @@ fn parts<'a>(
     replication: &Replication,
     kept: &'a Availability,
 ) -> Vec<Part<'a>> {
-    let total = |factor: &Factor| factor.total;
-    let sorted = |nodes: Vec<NodeIx>| nodes.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
-    if !kept.level.is_local() {
-        let configured = match replication {
-            Replication::NetworkTopology(factors) => factors.values().map(total).sum(),
-            Replication::Simple(factor) => factor.total,
-            _ => 0,
-        };
-        let needed = kept.level.needs(configured);
-        return vec![Part { nodes: sorted(set.to_vec()), needed, datacenter: None }];
-    }
-    let mut here: BTreeMap<&str, Vec<NodeIx>> = BTreeMap::new();
-    set.iter().for_each(|node| here.entry(&topology.hosts[*node].datacenter).or_default().push(*node));
-    let wanted = |name: &str| kept.datacenters.is_empty() || kept.datacenters.iter().any(|dc| dc == name);
-    let part = |(name, nodes): (&'a str, Vec<NodeIx>)| {
-        let configured = match replication {
-            Replication::NetworkTopology(factors) => factors.get(name).map_or(0, total),
-            Replication::Simple(factor) => factor.total,
-            _ => 0,
-        };
-        Part { nodes: sorted(nodes), needed: kept.level.needs(configured), datacenter: Some(name) }
+    let part = |datacenter: Option<&'a str>| {
+        let here = |node: &NodeIx| datacenter.is_none_or(|name| topology.hosts[*node].datacenter == name);
+        let nodes: BTreeSet<NodeIx> = set.iter().copied().filter(here).collect();
+        let needed = kept.level.needs(configured(replication, datacenter));
+        Part { nodes: nodes.into_iter().collect(), needed, datacenter }
     };
-    here.into_iter().filter(|(name, _)| wanted(name)).map(part).collect()
+    if !kept.level.is_local() {
+        return vec![part(None)];
+    }
+    let all: BTreeSet<&str> = set.iter().map(|node| topology.hosts[*node].datacenter.as_str()).collect();
+    let wanted = |name: &&str| kept.datacenters.is_empty() || kept.datacenters.iter().any(|dc| dc == name);
+    all.into_iter().filter(wanted).map(|name| part(Some(name))).collect()
+}
+
+/// The replicas that were asked for, in a data centre or in all. (SimpleStrategy knows no data centre.)
+fn configured(replication: &Replication, datacenter: Option<&str>) -> u32 {
+    match replication {
+        Replication::NetworkTopology(factors) => {
+            let here = factors.iter().filter(|(name, _)| datacenter.is_none_or(|wanted| wanted == name.as_str()));
+            here.map(|(_, factor)| factor.total).sum()
+        }
+        Replication::Simple(factor) => factor.total,
+        _ => 0,
+    }
 }
 
 fn never(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &str) -> Cannot {
@@ -226,6 +227,13 @@ impl<'p> Room<'p> {
     pub fn broken(&self, going: &BTreeSet<NodeIx>, away: impl Fn(NodeIx) -> bool) -> Option<&'p Need> {
         let gone = |need: &&Need| need.nodes.iter().filter(|node| going.contains(node) || away(**node)).count();
         self.asked_of(going).find(|need| gone(need) > need.spare as usize)
+    }
+
+    /// The same of these two alone, with all that go out with each; never within one unit.
+    pub fn broken_by_two(&self, a: &BTreeSet<NodeIx>, b: &BTreeSet<NodeIx>) -> Option<&'p Need> {
+        // (most plans ask for no level, and this is asked often)
+        let apart = !self.is_empty() && a.is_disjoint(b);
+        apart.then(|| self.broken(a, |node| b.contains(&node))).flatten()
     }
 
     /// All that hold a replica of a range with one of these, and are none of them.

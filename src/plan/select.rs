@@ -81,6 +81,24 @@ pub fn hosts(
     if match_up.errors.is_empty() { Ok(left) } else { Err(match_up.errors) }
 }
 
+/// Names of a list in the playbook that the cluster has not, each an error where it stands. `noun`: what there is, `kind`: what they had to be.
+pub fn absent(
+    playbook: &Playbook,
+    place: &str,
+    names: &[String],
+    (noun, kind): (&str, &str),
+    present: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
+    let missing = names.iter().enumerate().filter(|(_, name)| !present.contains(*name));
+    let error = |(number, name): (usize, &String)| {
+        let message = format!("`{place}` names `{name}`, which is no {kind} of the cluster");
+        let mut error = Diagnostic::error(message).help(hint(noun, name, present));
+        error.span = playbook.span(&format!("{place}[{number}]"));
+        error
+    };
+    missing.map(error).collect()
+}
+
 /// What to say of a selection that leaves no host at all.
 pub fn nothing(playbook: &Playbook, only: &[Pick], skip: &[Pick]) -> Diagnostic {
     let narrowed = if only.is_empty() && skip.is_empty() { "`targets`" } else { "`targets`, `--only` and `--skip`" };

@@ -85,9 +85,8 @@ impl<'a> Round<'a> {
             return Some(Hold::Conflict(*other));
         }
         let away = |other: NodeIx| self.out.contains(&other) || self.reserved.contains(&other);
-        if let Some(need) = self.frame.too_many(self.job, &self.frame.unit(node), away) {
-            let why = self.frame.why_too_many(self.job, need, node, away);
-            return Some(Hold::Level(why, need.nodes.iter().copied().filter(|other| away(*other)).collect()));
+        if let Some(need) = self.frame.too_many(self.job, self.frame.unit(node), away) {
+            return Some(Hold::Level(need.nodes.iter().copied().filter(|other| away(*other)).collect()));
         }
         // a group that is larger than the limit goes out when nobody else is out
         let wanted = group::waiting(self.frame, self.job, target).len().max(1) as u32;
@@ -141,7 +140,7 @@ impl<'a> Round<'a> {
 
     /// Is it held back by a host that nobody works on any more?
     pub(super) fn held_by_the_unproved(&self, hold: &Hold) -> bool {
-        if let Hold::Level(_, others) = hold {
+        if let Hold::Level(others) = hold {
             let away = |other: &NodeIx| self.frame.plan.known_down.contains(other) || self.only_unproved(*other);
             return others.iter().all(away);
         }

@@ -37,18 +37,17 @@ fn level(dice: &mut Dice, topology: &Topology, plan: &mut Plan) {
     for at in 0..plan.phases.len() {
         let decides = dice.chance(800);
         let worked = plan.phases[at].hosts.iter().map(|target| plan.hosts[*target].node).collect();
-        let Ok(needs) = level::needs(topology, &plan.protect, &kept, &worked) else { continue };
+        let strategy = if decides { Strategy::Availability } else { plan.phases[at].strategy };
+        let Ok(needs) = level::needs(topology, &plan.protect, (strategy, &kept), &worked) else { continue };
         let room = Room::new(&needs, topology.hosts.len(), Some(kept.level));
         if plan.groups.iter().any(|group| room.broken(&group.nodes, |_| false).is_some()) {
             continue;
         }
         let phase = &mut plan.phases[at];
         if decides {
-            phase.strategy = Strategy::Availability;
             phase.datacenters.iter_mut().for_each(|dc| dc.rack_by_rack = false);
         }
-        phase.needs = if level::follows_from(phase.strategy, kept.level) { vec![] } else { needs };
-        phase.availability = Some(kept.clone());
+        (phase.strategy, phase.needs, phase.availability) = (strategy, needs, Some(kept.clone()));
     }
 }
 

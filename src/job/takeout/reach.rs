@@ -89,7 +89,7 @@ impl Candidate<'_> {
             away.extend(self.counted.iter().copied().filter(|node| down(node)));
         }
         let is_away = |node: NodeIx| away.contains(&node);
-        let Some(need) = self.frame.too_many(self.job, &self.frame.unit(self.node), is_away) else { return Ok(()) };
+        let Some(need) = self.frame.too_many(self.job, self.frame.unit(self.node), is_away) else { return Ok(()) };
         // whoever said something that speaks against it is asked again
         for node in self.counted.iter().chain(&self.observers) {
             let heard = self.view.heard(*node, Question::Describe);

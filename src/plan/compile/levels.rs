@@ -15,27 +15,23 @@ use std::collections::BTreeSet;
 pub fn needs(book: &Playbook, topology: &Topology, worked: &BTreeSet<HostIx>) -> Result<Vec<Need>, Vec<Diagnostic>> {
     let Some(kept) = &book.availability else { return Ok(Vec::new()) };
     names_exist(book, topology, kept)?;
-    let needs = level::needs(topology, &book.cluster.keyspaces, kept, worked);
-    let needs = needs.map_err(|cannot| vec![impossible(book, kept, &cannot)])?;
-    Ok(if level::follows_from(book.strategy, kept.level) { Vec::new() } else { needs })
+    let needs = level::needs(topology, &book.cluster.keyspaces, (book.strategy, kept), worked);
+    needs.map_err(|cannot| vec![impossible(book, kept, &cannot)])
 }
 
 fn names_exist(book: &Playbook, topology: &Topology, kept: &Availability) -> Result<(), Vec<Diagnostic>> {
-    let keyspaces: BTreeSet<String> = topology.keyspaces.keys().cloned().collect();
-    let datacenters: BTreeSet<String> = topology.hosts.iter().map(|host| host.datacenter.clone()).collect();
-    let mut errors = Vec::new();
-    let lists = [
-        ("accept", "keyspace", "replicated keyspace", &kept.accept, &keyspaces),
-        ("datacenters", "data centre", "data centre", &kept.datacenters, &datacenters),
-    ];
-    for (key, kind, what, names, present) in lists {
-        for (number, name) in names.iter().enumerate().filter(|(_, name)| !present.contains(*name)) {
-            let message = format!("`availability.{key}` names `{name}`, which is no {what} of the cluster");
-            let mut error = Diagnostic::error(message).help(select::hint(kind, name, present));
-            error.span = book.span(&format!("availability.{key}[{number}]"));
-            errors.push(error);
-        }
-    }
+    let keyspaces = topology.keyspaces.keys().cloned().collect();
+    let datacenters = topology.hosts.iter().map(|host| host.datacenter.clone()).collect();
+    let accept =
+        select::absent(book, "availability.accept", &kept.accept, ("keyspace", "replicated keyspace"), &keyspaces);
+    let places = select::absent(
+        book,
+        "availability.datacenters",
+        &kept.datacenters,
+        ("data centre", "data centre"),
+        &datacenters,
+    );
+    let errors: Vec<Diagnostic> = accept.into_iter().chain(places).collect();
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 

@@ -126,7 +126,6 @@ fn part(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let room = Room::new(&needs, topology.hosts.len(), None);
     let rule = (book.strategy, &room);
     let datacenters = datacenters(topology, &order, names, (around.protection, around.groups), rule);
     let phase = Phase {

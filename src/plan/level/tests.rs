@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::samples;
-use crate::topology::model::{Keyspace, TokenRange};
+use crate::topology::model::{Factor, Keyspace, TokenRange};
 
 fn kept(level: Level) -> Availability {
     Availability { level, datacenters: vec![], accept: vec![] }
@@ -24,7 +24,7 @@ fn topology(replication: Replication, nodes: &[NodeIx]) -> Topology {
 
 fn spares(topology: &Topology, kept: &Availability) -> Result<Vec<(Vec<NodeIx>, u32)>, Cannot> {
     let all = (0..6).collect();
-    let needs = needs(topology, &Keyspaces::Data, kept, &all)?;
+    let needs = needs(topology, &Keyspaces::Data, (Strategy::Availability, kept), &all)?;
     Ok(needs.into_iter().map(|need| (need.nodes, need.spare)).collect())
 }
 
@@ -72,7 +72,10 @@ fn a_range_that_can_spare_none_is_named_and_may_be_accepted() {
     let accepted = Availability { accept: vec!["orders".into()], ..kept(Level::LocalQuorum) };
     assert_eq!(spares(&one, &accepted), Ok(vec![]));
     // nobody works on its holder
-    assert_eq!(needs(&one, &Keyspaces::Data, &kept(Level::LocalQuorum), &[3].into()), Ok(vec![]));
+    assert_eq!(
+        needs(&one, &Keyspaces::Data, (Strategy::Availability, &kept(Level::LocalQuorum)), &[3].into()),
+        Ok(vec![])
+    );
     // the need is of the configured factor: one of three was never there
     let thin = topology(network(&[("dc1", 3)]), &[0, 2]);
     assert!(spares(&thin, &kept(Level::LocalQuorum)).is_err());
@@ -95,7 +98,8 @@ fn what_is_not_known_is_not_kept() {
 #[test]
 fn room_counts_whoever_is_away() {
     let five = topology(network(&[("dc1", 5)]), &[0, 1, 2, 3, 4]);
-    let needs = needs(&five, &Keyspaces::Data, &kept(Level::LocalQuorum), &(0..6).collect()).unwrap();
+    let needs =
+        needs(&five, &Keyspaces::Data, (Strategy::Availability, &kept(Level::LocalQuorum)), &(0..6).collect()).unwrap();
     let room = Room::new(&needs, 6, Some(Level::LocalQuorum));
     let broken = |going: &[NodeIx], away: &[NodeIx]| {
         room.broken(&going.iter().copied().collect(), |node| away.contains(&node)).is_some()

@@ -1,7 +1,8 @@
 //! Is what a consistency level asks for all there, and right? Judged range by range, where `level` counts sets.
 
+use super::pairs::protects;
 use crate::plan::model::{NodeIx, Phase, Plan};
-use crate::playbook::model::{Availability, Keyspaces, Level, Strategy};
+use crate::playbook::model::{Availability, Level, Strategy};
 use crate::topology::model::{Replication, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +34,9 @@ pub fn all_present(plan: &Plan, topology: &Topology, found: &mut Vec<String>) {
         let worked: BTreeSet<NodeIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
         let needs: BTreeMap<&[NodeIx], u32> =
             phase.needs.iter().map(|need| (need.nodes.as_slice(), need.spare)).collect();
-        for (name, keyspace) in topology.keyspaces.iter().filter(|(name, _)| counts(plan, kept, name)) {
+        for (name, keyspace) in
+            topology.keyspaces.iter().filter(|(name, _)| protects(plan, name) && !kept.accept.contains(name))
+        {
             let Some(ring) = keyspace.ring.and_then(|ring| topology.rings.get(ring)) else {
                 found.push(format!("whether {name} keeps its level is unknown"));
                 continue;
@@ -49,15 +52,6 @@ pub fn all_present(plan: &Plan, topology: &Topology, found: &mut Vec<String>) {
             }
         }
     }
-}
-
-fn counts(plan: &Plan, kept: &Availability, name: &String) -> bool {
-    let protects = match &plan.protect {
-        Keyspaces::All => true,
-        Keyspaces::Data => name != "system_traces" && name != "system_distributed",
-        Keyspaces::Only(list) => list.contains(name),
-    };
-    protects && !kept.accept.contains(name)
 }
 
 /// The replicas of a range with how many of them the level needs: in each data centre, or all together.

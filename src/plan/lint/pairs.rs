@@ -48,6 +48,15 @@ pub fn racks_are_free<'p>(plan: &'p Plan, found: &mut Vec<String>) {
     }
 }
 
+/// Does this keyspace protect? (Written apart from `protection`, as all of this.)
+pub(super) fn protects(plan: &Plan, name: &String) -> bool {
+    match &plan.protect {
+        Keyspaces::All => true,
+        Keyspaces::Data => name != "system_traces" && name != "system_distributed",
+        Keyspaces::Only(list) => list.contains(name),
+    }
+}
+
 /// Every pair of the cluster's rings is in the plan with its count, and no other.
 ///
 /// Walks range by range, where `compile` counts replica sets.
@@ -55,11 +64,7 @@ pub fn all_present(plan: &Plan, topology: &Topology, found: &mut Vec<String>) {
     let mut pairs: BTreeMap<(NodeIx, NodeIx), BTreeMap<&str, u32>> = BTreeMap::new();
     let mut unknown = Vec::new();
     for (name, keyspace) in &topology.keyspaces {
-        let protects = match &plan.protect {
-            Keyspaces::All => true,
-            Keyspaces::Data => name != "system_traces" && name != "system_distributed",
-            Keyspaces::Only(list) => list.contains(name),
-        };
+        let protects = protects(plan, name);
         match plan.keyspaces.get(name) {
             None => found.push(format!("keyspace {name} is missing")),
             Some(planned) if planned.protects != protects => {

@@ -156,11 +156,10 @@ fn matrix(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Pl
         square(out, (left - 10, at), (6, side - 1), colours[&place(plan, *a)], &address.to_string());
         for (column, b) in nodes.iter().enumerate() {
             let shared = conflicts.share(*a, *b);
-            let never = a != b
-                && plan.phases.iter().zip(&rooms).any(|(phase, room)| {
-                    let by_pairs = phase.strategy != Strategy::Availability && shared;
-                    by_pairs || room.broken(conflicts.unit(*a), |node| conflicts.unit(*b).contains(&node)).is_some()
-                });
+            let never = plan.phases.iter().zip(&rooms).any(|(phase, room)| {
+                let by_pairs = phase.strategy != Strategy::Availability && shared;
+                by_pairs || room.broken_by_two(conflicts.unit(*a), conflicts.unit(*b)).is_some()
+            });
             let (fill, why) = match (shared, never) {
                 (_, true) => (CONFLICT, conflicts.why(Strategy::Topology, *a, *b)),
                 (true, false) => (SPARED, conflicts.why(Strategy::Topology, *a, *b) + ", which can spare both"),
