@@ -1,12 +1,15 @@
 //! From the text of `nodetool` to a finished plan: seconds, memory, and the ratio to counting lines (`wc -l`) in the
-//! same bytes. `cargo bench --bench planning [-- HOSTS VNODES SETTINGS]`; without numbers the usual shapes.
+//! same bytes; and what one decision costs while that plan is carried out.
+//! `cargo bench --bench planning [-- HOSTS VNODES SETTINGS]`; without numbers the usual shapes.
 //!
 //! Not a timed test: machines differ, ratios less.
 
-use rollbook::job::simulate::Dice;
+use rollbook::job::rules::Rules;
+use rollbook::job::simulate::{Dice, Scene, run};
 use rollbook::plan::compile::{Options, compile};
 use rollbook::plan::estimate::estimate;
 use rollbook::plan::file;
+use rollbook::plan::model::Plan;
 use rollbook::topology::model::{Factor, Host, Keyspace, Replication, Ring, Topology};
 use rollbook::topology::nodetool::{parse_describering, parse_ring};
 use rollbook::topology::placement;
@@ -88,7 +91,8 @@ fn measure(folder: &Path, count: usize, vnodes: usize, settings: usize) {
     let waves = estimate.waves.len();
     let estimated = started.elapsed();
     let started = Instant::now();
-    let bytes = file::write(&file::seal(plan, estimate)).len();
+    let sealed = file::seal(plan, estimate);
+    let bytes = file::write(&sealed).len();
     let written = started.elapsed();
     let s = |time: Duration| format!("{:.2} s", time.as_secs_f64());
     let ratio = |a: Duration, b: Duration| format!("{:.1} × wc -l", a.as_secs_f64() / b.as_secs_f64());
@@ -109,6 +113,25 @@ fn measure(folder: &Path, count: usize, vnodes: usize, settings: usize) {
         bytes / 1000
     );
     println!("  most memory        {} MB, before reading {} MB", memory("VmHWM") / 1000, before / 1000);
+    decide(sealed.plan, topology);
+}
+
+/// The whole plan in virtual time, a hundred hosts at once: every question, answer and decision of a real run. Beside
+/// the decisions the time holds the simulated cluster and its judge, so that it is an upper bound.
+fn decide(mut plan: Plan, topology: Topology) {
+    if plan.nodes.len() > 1000 || plan.nodes.len() * topology.hosts[0].tokens as usize > 100_000 {
+        return;
+    }
+    plan.phases[0].max_hosts = Some(100);
+    let scene = Scene::of(topology, plan, vec![]);
+    let started = Instant::now();
+    let report = run(&scene, Rules::default());
+    assert!(report.violations.is_empty(), "{:?}", report.violations);
+    let one = started.elapsed().as_secs_f64() * 1e6 / report.decisions as f64;
+    println!(
+        "  carried out        100 at once, in virtual time: {} questions, {} decisions, {one:.0} µs each with all around it",
+        report.questions, report.decisions
+    );
 }
 
 fn size(folder: &Path) -> String {

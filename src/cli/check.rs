@@ -65,13 +65,10 @@ impl ReadFile {
 fn read_file(path: &Path) -> ReadFile {
     let name = path.display().to_string();
     match bytes(path) {
-        Ok(bytes) if saved_plan::is_one(&bytes) && bytes.windows(6).any(|part| part == b"\"plan\"") => {
-            let finding = Diagnostic::error("this is a saved plan, no playbook");
-            let help =
-                "`rollbook run FILE` runs exactly it; `rollbook why FILE HOST` says why a host comes when it comes";
-            ReadFile { name, text: String::new(), result: Err(vec![finding.help(help)]) }
-        }
         Ok(bytes) => {
+            if let Some(finding) = saved_plan::instead_of_a_playbook(&bytes) {
+                return ReadFile { name, text: String::new(), result: Err(vec![finding]) };
+            }
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let mut result = playbook::read(&bytes);
             if let Ok((playbook, _)) = &mut result

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::exit::{Exit, Failure, Said};
+use super::saved_plan;
 use crate::diagnostic::{self, Diagnostic};
 use crate::plan::model::Source;
 use crate::playbook::{self, model::Playbook};
@@ -41,6 +42,10 @@ pub fn load(context: &Context, path: &Path) -> anyhow::Result<Loaded> {
 pub fn of_bytes(context: &Context, path: &Path, bytes: &[u8]) -> anyhow::Result<Loaded> {
     let name = path.display().to_string();
     let text = String::from_utf8_lossy(bytes).into_owned();
+    if let Some(finding) = saved_plan::instead_of_a_playbook(bytes) {
+        print(context, &[finding], &name, "");
+        return Err(Said(Exit::BadFile).into());
+    }
     let (mut playbook, warnings) = playbook::read(bytes).map_err(|findings| {
         print(context, &findings, &name, &text);
         Said(Exit::BadFile)

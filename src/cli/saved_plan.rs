@@ -5,6 +5,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::playbook_file::sha256;
 use crate::ask::NodeWords;
+use crate::diagnostic::Diagnostic;
 use crate::discover::{self, AccessWords};
 use crate::plan::model::{Plan, PlanFile};
 use crate::plan::{drift, file, lint};
@@ -13,6 +14,13 @@ use std::path::Path;
 /// JSON with a plan in it; playbooks are YAML with keys of their own.
 pub fn is_one(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"{")
+}
+
+/// What is wrong when a saved plan is given where a playbook belongs.
+pub fn instead_of_a_playbook(bytes: &[u8]) -> Option<Diagnostic> {
+    let plan = is_one(bytes) && bytes.windows(6).any(|part| part == b"\"plan\"");
+    let help = "`rollbook run FILE` runs exactly it; `rollbook why FILE HOST` says why a host comes when it comes";
+    plan.then(|| Diagnostic::error("this is a saved plan, no playbook").help(help))
 }
 
 /// Reads a plan whole; one that was edited by hand is refused.

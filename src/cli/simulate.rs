@@ -12,7 +12,6 @@ use crate::job::simulate::{Fault, FaultKind, Report, START, Scene, StepFault, Wo
 use crate::plan::model::{NodeIx, Plan, PlanFile};
 use crate::report::{gantt_svg, plain};
 use crate::topology::model::Topology;
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -235,6 +234,7 @@ fn json(options: &Options, plan: &Plan, reports: &BTreeMap<u64, Report>) -> Valu
                 "took-ms": report.took,
                 "done": report.done,
                 "questions": report.questions,
+                "decisions": report.decisions,
                 "broken": broken,
             });
             if options.seeds == 1 {
@@ -267,7 +267,11 @@ fn faults(plan: &Plan, options: &Options) -> anyhow::Result<Vec<Fault>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(Exit::BadFile, format!("cannot read `{}`: {error}", path.display()))
+            .help("`--faults` names a file of faults, one a line")
+            .into()
+    })
 }
 
 /// Reads one fault.

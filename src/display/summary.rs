@@ -225,7 +225,7 @@ fn steps(plan: &Plan, told: &Told, state: &HostState) -> String {
 
 fn counts(job: &Job, events: &[Event], about: &About) -> String {
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
-    for host in &job.hosts {
+    for host in job.hosts.iter() {
         *counted.entry(result(host, about)).or_default() += 1;
     }
     let counts: Vec<String> = counted.iter().map(|(result, count)| format!("{count} {result}")).collect();

@@ -147,7 +147,7 @@ impl At<'_> {
         } else if let Some(other) = self.conflict(desk) {
             desk.frame.why(desk.job, node, other)
         } else {
-            match takeout::judge_all(desk.frame, desk.job, desk.view, unit, desk.now) {
+            match takeout::judge_all(desk.frame, desk.job, desk.view, (unit, desk.now), &desk.frame.out(desk.job)) {
                 Together::Ready(ready) => return begin_together(desk, unit, ready),
                 Together::Open(needs) => {
                     desk.ask(&needs);

@@ -41,7 +41,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
             if matches!(what, HostEvent::AlreadyDone { .. } | HostEvent::PutBack { .. }) {
                 job.opened = job.opened.saturating_sub(1);
             }
-            job.hosts[*host] = next;
+            job.hosts.put(*host, next);
             Ok(())
         }
         What::Step { host, step, event: what } => {
@@ -54,7 +54,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
                 if next.out() != state.out() {
                     job.progress_at = event.at;
                 }
-                job.hosts[*host] = next;
+                job.hosts.put(*host, next);
                 return Ok(());
             }
             let owes = plan.hosts[*host].words[*step].undo.is_some();
@@ -62,7 +62,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
             if let (true, StepEvent::Started { attempt }) = (owes, what) {
                 undo::owe(&mut next, *step, *attempt);
             }
-            job.hosts[*host] = next;
+            job.hosts.put(*host, next);
             Ok(())
         }
     }
@@ -114,11 +114,12 @@ fn next_phase(plan: &Plan, job: &mut Job, phase: usize, at: Ms) -> Result<(), St
     job.phase = phase;
     for target in &plan.phases[phase].hosts {
         if !job.hosts[*target].settled {
-            let through = job.hosts[*target].through + usize::from(job.hosts[*target].ended());
+            let before = &job.hosts[*target];
+            let through = before.through + usize::from(before.ended());
             // (what could not be taken back stays named)
-            let mut undos = std::mem::take(&mut job.hosts[*target].undos);
+            let mut undos = before.undos.clone();
             undos.retain(|_, undo| matches!(undo.state, UndoState::Failed { .. }));
-            job.hosts[*target] = HostState { through, undos, ..HostState::default() };
+            job.hosts.put(*target, HostState { through, undos, ..HostState::default() });
         }
     }
     (job.checked, job.first_over) = (false, false);

@@ -3,7 +3,7 @@
 use super::conditions;
 use super::decide::Desk;
 use super::event::{Approval, Event, HostEvent, Ms, RunEvent, StepEvent, Stop, What};
-use super::model::{HostState, Job, Stage, Standing, Work};
+use super::model::{Job, Stage, Standing, Work};
 use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::{ApproveScope, StepKind, Then};
 
@@ -49,7 +49,7 @@ pub fn pending(plan: &Plan, job: &Job) -> Vec<Pending> {
 
 /// The canary's hosts have been opened, none is in work any more, and nobody has let the others follow.
 pub fn canary_is_through(plan: &Plan, job: &Job) -> bool {
-    holds_the_others(plan, job) && !job.hosts.iter().any(HostState::busy) && job.waits(plan)
+    holds_the_others(plan, job) && !job.hosts.busy() && job.waits(plan)
 }
 
 fn canary_question(plan: &Plan, job: &Job) -> String {

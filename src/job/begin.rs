@@ -3,9 +3,9 @@
 use super::decide::Desk;
 use super::event::{Ms, Outcome, Question, RunEvent};
 use super::evidence::{
-    Evidence, gossip, names, observers, same_release, schema_disagreement, shows_up, status, unexpected_unreachable,
+    Evidence, gossip, names, observers, same_release, schema_disagreement, status, unexpected_unreachable,
 };
-use super::heard::Heard;
+use super::heard::{Heard, Seen};
 use super::measure;
 use super::model::Job;
 use super::open;
@@ -13,7 +13,7 @@ use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::{NodeIx, Phase};
 use crate::playbook::model::{Check, Waivable};
-use crate::topology::nodetool::{GossipView, StatusView};
+use crate::topology::nodetool::GossipView;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -126,11 +126,7 @@ impl Start<'_> {
         (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node))
     }
 
-    fn views<'v>(
-        &self,
-        evidence: &mut Evidence<'v>,
-        since: Ms,
-    ) -> Result<Option<Vec<(NodeIx, &'v StatusView)>>, String> {
+    fn views<'v>(&self, evidence: &mut Evidence<'v>, since: Ms) -> Result<Option<Vec<(NodeIx, Seen<'v>)>>, String> {
         let mut all = Vec::new();
         for node in &self.observers {
             let Some(heard) = evidence.read(*node, Question::Status, since) else { continue };
@@ -144,14 +140,14 @@ impl Start<'_> {
         &self,
         node: NodeIx,
         heard: &'v Heard,
-        open: impl Fn(&'v Heard) -> Option<&'v T>,
-    ) -> Result<&'v T, String> {
+        open: impl Fn(&'v Heard) -> Option<T>,
+    ) -> Result<T, String> {
         open(heard).ok_or_else(|| format!("{}: {}", self.frame.address(node), unreadable(&heard.answer)))
     }
 
-    fn all_up(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+    fn all_up(&self, views: &[(NodeIx, Seen)]) -> Result<(), String> {
         for node in self.wanted() {
-            if let Some((by, _)) = views.iter().find(|(_, view)| !shows_up(self.frame, view, node)) {
+            if let Some((by, _)) = views.iter().find(|(_, view)| !view.up(node)) {
                 return Err(format!("all-up: {} is not UN at {}", self.frame.address(node), self.frame.address(*by)));
             }
         }
@@ -167,10 +163,10 @@ impl Start<'_> {
                 continue;
             };
             let address = self.frame.address(node);
-            let why = match unexpected_unreachable(self.frame, heard) {
+            let why = match unexpected_unreachable(heard) {
                 None => Some(format!("{address}: {}", unreadable(&heard.answer))),
                 Some(named) => {
-                    let cut: Vec<NodeIx> = named.into_iter().filter(|other| *other != node).collect();
+                    let cut: Vec<NodeIx> = named.filter(|other| *other != node).collect();
                     (!cut.is_empty()).then(|| format!("{address} cannot reach {}", names(self.frame, cut)))
                 }
             };
@@ -245,7 +241,7 @@ impl Start<'_> {
     }
 
     /// Checks that the playbook adds under `checks: start`.
-    fn added(&self, evidence: &mut Evidence, since: Ms, views: &[(NodeIx, &StatusView)]) -> Result<bool, String> {
+    fn added(&self, evidence: &mut Evidence, since: Ms, views: &[(NodeIx, Seen)]) -> Result<bool, String> {
         let asked = |check| self.phase.checks_start.contains(&check);
         let (transport, own) = (asked(Check::NativeTransport), asked(Check::OwnViewComplete));
         let mut complete = true;
@@ -272,8 +268,8 @@ impl Start<'_> {
                     continue;
                 };
                 let view = self.readable(node, heard, status)?;
-                let seen = |other: &NodeIx| views.iter().any(|(_, by)| shows_up(self.frame, by, *other));
-                if let Some(missing) = self.wanted().filter(seen).find(|other| !shows_up(self.frame, view, *other)) {
+                let seen = |other: &NodeIx| views.iter().any(|(_, by)| by.up(*other));
+                if let Some(missing) = self.wanted().filter(seen).find(|other| !view.up(*other)) {
                     evidence.again(node, Question::Status);
                     return Err(format!(
                         "own-view-complete: {address} does not see {} up",

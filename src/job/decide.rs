@@ -104,7 +104,8 @@ impl Desk<'_> {
     }
 
     fn go_on(&mut self) {
-        for host in 0..self.job.hosts.len() {
+        let job = self.job;
+        for (host, _) in job.hosts.out() {
             advance::host(self, host);
         }
         // what the hosts did counts before anything new begins
@@ -180,8 +181,8 @@ impl Desk<'_> {
         if !self.job.waits(self.frame.plan) {
             return;
         }
-        for target in 0..self.job.hosts.len() {
-            let host = &self.job.hosts[target];
+        let job = self.job;
+        for (target, host) in job.hosts.out() {
             if host.in_work() || !host.unproved {
                 continue;
             }
@@ -209,7 +210,7 @@ impl Desk<'_> {
     /// Second signal: no further step; every group is told to end, and what they leave behind is journalled.
     fn end_everything(&mut self) {
         let mut running = false;
-        for (host, state) in self.job.hosts.iter().enumerate() {
+        for (host, state) in self.job.hosts.out() {
             let Some(work) = state.working() else { continue };
             let (step, attempt) = (work.step, work.attempt);
             let task = match work.stage {
@@ -238,8 +239,8 @@ impl Desk<'_> {
     }
 
     fn finish(&mut self) {
-        let busy = self.job.hosts.iter().any(|host| host.busy())
-            || self.job.setup.iter().any(|state| matches!(state, SetupState::Running { .. }));
+        let busy =
+            self.job.hosts.busy() || self.job.setup.iter().any(|state| matches!(state, SetupState::Running { .. }));
         let waiting = self.job.waits(self.frame.plan);
         if busy || (waiting && self.job.stopping.is_none()) {
             return;

@@ -1,13 +1,13 @@
 //! Reading the view with care: what is fresh, who witnesses, what the witnesses agree on.
 
 use super::event::{Asked, Ms, Question};
-use super::heard::{Heard, Need, View};
-use super::model::{Job, Standing};
+use super::heard::{Heard, Need, Seen, View};
+use super::model::Job;
 use super::rules::{Frame, OBSERVERS};
 use super::view::Answer;
 use crate::plan::model::NodeIx;
 use crate::playbook::model::{Check, Strategy, Waivable};
-use crate::topology::nodetool::{GossipView, StatusRow, StatusView};
+use crate::topology::nodetool::{GossipView, StatusRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -129,24 +129,29 @@ pub(super) fn observers(frame: &Frame, job: &Job, view: &View, subject: NodeIx, 
 
 /// The observers of a node that is to be taken out. Those that may go together with it come last: a host that opens
 /// a moment before it would have to be replaced, and everything asked anew.
-pub(super) fn observers_to_stay(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
+pub(super) fn observers_to_stay(
+    frame: &Frame,
+    job: &Job,
+    view: &View,
+    (subject, now): (NodeIx, Ms),
+    out: &BTreeSet<NodeIx>,
+) -> Vec<NodeIx> {
     if !frame.rules.never_ask_the_host_itself {
         return vec![subject];
     }
-    chosen(frame, job, view, subject, now, |node| match may_go_together(frame, job, subject, node) {
+    chosen(frame, job, view, (subject, now), out, |node| match may_go_together(frame, job, subject, node) {
         true => 2,
-        false => u8::from(opened_at(frame, job, node).is_some()),
+        false => usize::from(opened_at(frame, job, node).is_some()),
     })
 }
 
 fn opened_at(frame: &Frame, job: &Job, node: NodeIx) -> Option<Ms> {
-    frame.target_of.get(&node).and_then(|target| job.hosts[*target].opened_at)
+    frame.target_of(node).and_then(|target| job.hosts[target].opened_at)
 }
 
 fn may_go_together(frame: &Frame, job: &Job, subject: NodeIx, other: NodeIx) -> bool {
-    let waits = frame.target_of.get(&other).is_some_and(|target| job.hosts[*target].standing == Standing::Waiting);
-    let same = frame.plan.nodes[subject].datacenter == frame.plan.nodes[other].datacenter;
-    waits && same && !frame.exclude_each_other(job, subject, other)
+    let waits = frame.target_of(other).is_some_and(|target| job.hosts[target].waits());
+    waits && frame.one_datacenter(subject, other) && !frame.exclude_each_other(job, subject, other)
 }
 
 /// The observers themselves, whatever a saboteur does to the gate: the same while the hosts of a wave come back one
@@ -154,9 +159,9 @@ fn may_go_together(frame: &Frame, job: &Job, subject: NodeIx, other: NodeIx) -> 
 /// they say of the last host of a wave opens the next.
 pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms) -> Vec<NodeIx> {
     let next = job.waiting(frame.plan).next().map(|target| frame.plan.hosts[target].node);
-    let in_work = job.hosts.iter().filter(|host| host.in_work());
+    let in_work = job.hosts.out().map(|(_, host)| host).filter(|host| host.in_work());
     let wave = in_work.filter_map(|host| host.opened_at).min().unwrap_or(Ms::MAX);
-    chosen(frame, job, view, subject, now, |node| match opened_at(frame, job, node) {
+    chosen(frame, job, view, (subject, now), &frame.out(job), |node| match opened_at(frame, job, node) {
         // who has just started is no good witness
         Some(at) if at >= wave => 3,
         Some(_) => 1,
@@ -168,19 +173,24 @@ pub(super) fn witnesses(frame: &Frame, job: &Job, view: &View, subject: NodeIx, 
 }
 
 /// In the stated order, but by rank: 0 before 1 before 2 before 3.
-fn chosen(frame: &Frame, job: &Job, view: &View, subject: NodeIx, now: Ms, rank: impl Fn(NodeIx) -> u8) -> Vec<NodeIx> {
-    let out = frame.out(job);
+fn chosen(
+    frame: &Frame,
+    job: &Job,
+    view: &View,
+    (subject, now): (NodeIx, Ms),
+    out: &BTreeSet<NodeIx>,
+    rank: impl Fn(NodeIx) -> usize,
+) -> Vec<NodeIx> {
     let usual = frame.observers.iter().copied().filter(|node| *node != subject && !view.silent(*node, now));
     let usual = usual.filter(|node| subject >= frame.plan.nodes.len() || !frame.one_group(subject, *node));
-    let stay = usual.clone().filter(|node| !out.contains(node));
-    let of = |wanted: u8| stay.clone().filter(|node| rank(*node) == wanted).collect::<Vec<_>>();
-    let mut chosen: Vec<NodeIx> = stay.clone().filter(|node| rank(*node) == 0).take(OBSERVERS).collect();
-    for wanted in 1..=3 {
-        if chosen.len() < OBSERVERS {
-            chosen.extend(of(wanted));
+    let mut ranks: [Vec<NodeIx>; 4] = Default::default();
+    for node in usual.clone().filter(|node| !out.contains(node)) {
+        ranks[rank(node)].push(node);
+        if ranks[0].len() == OBSERVERS {
+            break;
         }
     }
-    chosen.truncate(OBSERVERS);
+    let chosen: Vec<NodeIx> = ranks.into_iter().flatten().take(OBSERVERS).collect();
     if chosen.is_empty() && frame.strategy(job) == Strategy::All {
         // an accepted outage: hosts in work may observe once they themselves serve again
         return usual.filter(|node| serves(view, *node)).take(OBSERVERS).collect();
@@ -216,11 +226,8 @@ pub fn serving_mode(mode: &str) -> bool {
     matches!(mode, "NORMAL" | "DECOMMISSION_FAILED")
 }
 
-pub(super) fn status(heard: &Heard) -> Option<&StatusView> {
-    match &heard.answer {
-        Answer::Status(status) => Some(status),
-        _ => None,
-    }
+pub(super) fn status(heard: &Heard) -> Option<Seen<'_>> {
+    heard.seen()
 }
 
 pub(super) fn gossip(heard: &Heard) -> Option<&GossipView> {
@@ -230,12 +237,8 @@ pub(super) fn gossip(heard: &Heard) -> Option<&GossipView> {
     }
 }
 
-pub(super) fn row<'s>(frame: &Frame, status: &'s StatusView, node: NodeIx) -> Option<&'s StatusRow> {
-    status.rows.get(&frame.address(node))
-}
-
-pub(super) fn shows_up(frame: &Frame, status: &StatusView, node: NodeIx) -> bool {
-    row(frame, status, node).is_some_and(StatusRow::up_normal)
+pub(super) fn row<'s>(frame: &Frame, seen: Seen<'s>, node: NodeIx) -> Option<&'s StatusRow> {
+    seen.view.rows.get(&frame.address(node))
 }
 
 /// For a sentence: the addresses of some nodes.
@@ -244,11 +247,8 @@ pub(super) fn names(frame: &Frame, nodes: impl IntoIterator<Item = NodeIx>) -> S
 }
 
 /// Nodes that the answer names as unreachable although nobody took them out meanwhile.
-/// An address that belongs to no node of the plan is left to the drift check.
-pub(super) fn unexpected_unreachable(frame: &Frame, heard: &Heard) -> Option<BTreeSet<NodeIx>> {
-    let Answer::Describe(view) = &heard.answer else { return None };
-    let named = view.unreachable.iter().filter_map(|address| frame.node_at(address));
-    Some(named.filter(|node| !heard.out.contains(node)).collect())
+pub(super) fn unexpected_unreachable(heard: &Heard) -> Option<impl Iterator<Item = NodeIx> + Clone> {
+    Some(heard.unreachable()?.iter().copied().filter(|node| !heard.out.contains(node)))
 }
 
 /// One schema version among live nodes of the same major release, and at most two releases.

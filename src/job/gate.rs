@@ -68,7 +68,7 @@ pub fn terms(frame: &Frame, job: &Job, target: TargetIx) -> Option<Terms> {
 
 /// Judges all gates that are asked now, after something was heard.
 pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
-    for target in 0..job.hosts.len() {
+    for (target, _) in job.hosts.out() {
         let Some(terms) = terms(frame, job, target) else { continue };
         let fresh = Gate { step: terms.step, evaluated: now, ..Gate::default() };
         match judge(frame, job, view, target, terms, now) {
@@ -130,7 +130,7 @@ pub(super) fn turn(frame: &Frame, job: &Job, view: &View, target: TargetIx, term
         let gate = current(view, other, of);
         (gate.held > 0).then(|| (since(&gate, of), due(&gate, of)))
     };
-    let out = (0..job.hosts.len()).filter(|other| job.hosts[*other].out());
+    let out = job.hosts.out().map(|(other, _)| other);
     in_step(own, &out.filter_map(row).collect::<Vec<_>>(), terms.poll / 2, now)
 }
 
@@ -173,8 +173,8 @@ pub(super) fn between(frame: &Frame, job: &Job, view: &View, target: TargetIx, t
 
 /// Is another host at its gate that has not held yet?
 fn comes_back_too(frame: &Frame, job: &Job, view: &View, target: TargetIx) -> bool {
-    let mut others = (0..job.hosts.len()).filter(|other| *other != target && job.hosts[*other].in_work());
-    others.any(|other| terms(frame, job, other).is_some_and(|terms| current(view, other, terms).held == 0))
+    let mut others = job.hosts.out().filter(|(other, host)| *other != target && host.in_work());
+    others.any(|(other, _)| terms(frame, job, other).is_some_and(|terms| current(view, other, terms).held == 0))
 }
 
 pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Verdict {

@@ -138,7 +138,8 @@ mod tests {
     fn judged(one: HostState, other: HostState, step: usize) -> Barrier {
         let plan = plan();
         let mut job = Job::new(&plan);
-        (job.hosts[0], job.hosts[1]) = (one, other);
+        job.hosts.put(0, one);
+        job.hosts.put(1, other);
         barrier(&Frame::new(&plan, Rules::default()), &job, 0, step)
     }
 
@@ -174,9 +175,10 @@ mod tests {
         let frame = Frame::new(&plan, Rules::default());
         let mut job = Job::new(&plan);
         let fresh = HostState { disrupted: false, baseline: None, ..at(0, "a") };
-        (job.hosts[0], job.hosts[1]) = (fresh.clone(), fresh);
+        job.hosts.put(0, fresh.clone());
+        job.hosts.put(1, fresh);
         assert_eq!(hopeless(&frame, &job, 0, 0, &[0]), None);
-        job.hosts[1] = HostState { standing: Standing::Done, ..HostState::default() };
+        job.hosts.put(1, HostState { standing: Standing::Done, ..HostState::default() });
         assert!(hopeless(&frame, &job, 0, 0, &[0]).is_some(), "the reboot would take a node that serves");
         assert_eq!(hopeless(&frame, &job, 0, 3, &[0]), None, "no reboot is to come");
     }
@@ -187,12 +189,14 @@ mod tests {
         let frame = Frame::new(&plan, Rules::default());
         let mut job = Job::new(&plan);
         let follows = |job: &Job, step| leader(&frame, job, 1, step);
-        (job.hosts[0], job.hosts[1]) = (at(REBOOT, "a"), at(REBOOT, "a"));
+        job.hosts.put(0, at(REBOOT, "a"));
+        job.hosts.put(1, at(REBOOT, "a"));
         assert_eq!((follows(&job, REBOOT), follows(&job, 1)), (Some(0), None));
         assert!(has_process(&frame, &job, 0, REBOOT) && !has_process(&frame, &job, 1, REBOOT));
-        job.hosts[1] = at(REBOOT, "b");
+        job.hosts.put(1, at(REBOOT, "b"));
         assert_eq!(follows(&job, REBOOT), None);
-        job.hosts[1].baseline = None;
+        let without = HostState { baseline: None, ..job.hosts[1].clone() };
+        job.hosts.put(1, without);
         assert_eq!(follows(&job, REBOOT), None, "unknown is not the same");
         assert_eq!(leader(&frame, &job, 2, REBOOT), None, "in no group");
     }
@@ -204,7 +208,7 @@ mod tests {
         let frame = Frame::new(&plan, Rules::default());
         let mut job = Job::new(&plan);
         assert!(frame.out(&job).is_empty());
-        job.hosts[1] = at(3, "a");
+        job.hosts.put(1, at(3, "a"));
         assert_eq!(frame.out(&job), [0, 1].into());
         assert_eq!(Frame::new(&plan, Rules { count_groups: false, ..Rules::default() }).out(&job), [1].into());
     }

@@ -2,13 +2,16 @@
 //! each gate held. Empty after a restart, and empty means unknown.
 
 use super::event::{Asked, Ms, Question};
+use super::rules::Frame;
 use super::view::{Answer, Task};
 use crate::plan::model::{NodeIx, TargetIx};
+use crate::topology::nodetool::{StatusRow, StatusView};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
-    heard: BTreeMap<Asked, Heard>,
+    /// By node: it is looked up for every candidate at every answer.
+    heard: Vec<Vec<(Question, Heard)>>,
     asking: BTreeMap<Asked, Asking>,
     pub gates: BTreeMap<TargetIx, Gate>,
     /// The playbook's gates, by their place.
@@ -30,6 +33,48 @@ pub struct Heard {
     pub at: Ms,
     /// Nodes that were out at any time between the asking and the answer: it says nothing of them.
     pub out: BTreeSet<NodeIx>,
+    /// The plan's nodes that are not `UN` by it, or that it cannot reach; in order.
+    named: Vec<NodeIx>,
+}
+
+/// An answer to `status`, with who is up already worked out.
+#[derive(Clone, Copy)]
+pub struct Seen<'v> {
+    pub view: &'v StatusView,
+    not_up: &'v [NodeIx],
+}
+
+impl Seen<'_> {
+    /// Does it show the node `UN`?
+    pub fn up(&self, node: NodeIx) -> bool {
+        self.not_up.binary_search(&node).is_err()
+    }
+}
+
+impl Heard {
+    fn new(frame: &Frame, answer: Answer, asked: Ms, at: Ms, out: BTreeSet<NodeIx>) -> Self {
+        let mut named: Vec<NodeIx> = match &answer {
+            Answer::Status(view) => {
+                let up = |node: &NodeIx| view.rows.get(&frame.address(*node)).is_some_and(StatusRow::up_normal);
+                (0..frame.plan.nodes.len()).filter(|node| !up(node)).collect()
+            }
+            // an address that belongs to no node of the plan is left to the drift check
+            Answer::Describe(view) => view.unreachable.iter().filter_map(|address| frame.node_at(address)).collect(),
+            _ => vec![],
+        };
+        named.sort_unstable();
+        Heard { answer, asked, at, out, named }
+    }
+
+    pub fn seen(&self) -> Option<Seen<'_>> {
+        let Answer::Status(view) = &self.answer else { return None };
+        Some(Seen { view, not_up: &self.named })
+    }
+
+    /// Nodes that it cannot reach, as `describecluster` says; None: it is no such answer.
+    pub fn unreachable(&self) -> Option<&[NodeIx]> {
+        matches!(self.answer, Answer::Describe(_)).then_some(&self.named)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +111,14 @@ impl View {
         self.asking.insert(asked, Asking { asked: now, out });
     }
 
-    pub(super) fn answered(&mut self, key: Asked, answer: Answer, asked: Ms, at: Ms, out: BTreeSet<NodeIx>) {
-        let mut out = out;
+    pub(super) fn answered(
+        &mut self,
+        frame: &Frame,
+        key: Asked,
+        answer: Answer,
+        (asked, at): (Ms, Ms),
+        mut out: BTreeSet<NodeIx>,
+    ) {
         if let Some(asking) = self.asking.remove(&key) {
             out.extend(asking.out);
         }
@@ -78,13 +129,22 @@ impl View {
             }
         }
         // an answer that overtook a newer one is dropped
-        if self.heard.get(&key).is_none_or(|heard| heard.asked <= asked) {
-            self.heard.insert(key, Heard { answer, asked, at, out });
+        if self.heard(key.0, key.1).is_some_and(|heard| heard.asked > asked) {
+            return;
+        }
+        if self.heard.len() <= key.0 {
+            self.heard.resize_with(key.0 + 1, Vec::new);
+        }
+        let heard = Heard::new(frame, answer, asked, at, out);
+        let of = &mut self.heard[key.0];
+        match of.iter_mut().find(|(question, _)| *question == key.1) {
+            Some((_, known)) => *known = heard,
+            None => of.push((key.1, heard)),
         }
     }
 
     pub fn heard(&self, node: NodeIx, question: Question) -> Option<&Heard> {
-        self.heard.get(&(node, question))
+        self.heard.get(node)?.iter().find(|(of, _)| *of == question).map(|(_, heard)| heard)
     }
 
     /// When the question that is now on its way was asked.

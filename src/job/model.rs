@@ -1,5 +1,9 @@
 //! `Job`: the fold of the journal. Nothing here was heard from the cluster; that is `View`.
 
+mod hosts;
+
+pub use hosts::Hosts;
+
 use super::event::{Approval, Baseline, End, Ms, Outcome, Stop};
 use crate::plan::model::{NodeIx, Phase, Plan, Step, TargetIx};
 use crate::playbook::model::TakesDown;
@@ -25,7 +29,7 @@ pub struct Job {
     /// The canary is through, and the others may follow.
     pub first_over: bool,
     pub setup: Vec<SetupState>,
-    pub hosts: Vec<HostState>,
+    pub hosts: Hosts,
     pub stopping: Option<Stop>,
     pub ended: Option<Outcome>,
     /// Hosts opened in this session (`--stop-after` counts these).
@@ -192,6 +196,11 @@ pub enum Stage {
 }
 
 impl HostState {
+    /// Has it not been opened yet?
+    pub fn waits(&self) -> bool {
+        matches!(self.standing, Standing::Waiting)
+    }
+
     pub fn working(&self) -> Option<&Work> {
         match &self.standing {
             Standing::Working(work) => Some(work),
@@ -259,7 +268,7 @@ impl Job {
     pub fn new(plan: &Plan) -> Self {
         Job {
             setup: vec![SetupState::Pending; plan.setup.len()],
-            hosts: vec![HostState::default(); plan.hosts.len()],
+            hosts: Hosts::new(plan.hosts.len()),
             ..Job::default()
         }
     }
@@ -271,7 +280,7 @@ impl Job {
     }
 
     pub fn out_targets(&self) -> impl Iterator<Item = TargetIx> + '_ {
-        self.hosts.iter().enumerate().filter(|(_, host)| host.out()).map(|(target, _)| target)
+        self.hosts.out().map(|(target, _)| target)
     }
 
     pub fn failures(&self) -> u32 {
@@ -309,7 +318,7 @@ impl Job {
 
     /// Hosts of this phase that wait for their turn, in order of preference.
     pub fn waiting<'j>(&'j self, plan: &'j Plan) -> impl Iterator<Item = TargetIx> + 'j {
-        let waits = |target: &TargetIx| self.hosts[*target].standing == Standing::Waiting;
+        let waits = |target: &TargetIx| self.hosts[*target].waits();
         self.current(plan).hosts.iter().copied().filter(waits)
     }
 

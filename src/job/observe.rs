@@ -18,7 +18,7 @@ pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms
         Input::Answered { node, question, answer, asked, at } => {
             let out = frame.out(job);
             drift(frame, view, answer, out.contains(node));
-            view.answered((*node, *question), answer.clone(), *asked, *at, out);
+            view.answered(frame, (*node, *question), answer.clone(), (*asked, *at), out);
             brake::observe(frame, job, view, *question, now);
             if !frame.calm {
                 gate::observe(frame, job, view, now);

@@ -9,7 +9,7 @@ use super::decide::Desk;
 use super::event::{Baseline, HostEvent, Question, RunEvent, StepEvent, Stop};
 use super::evidence::{gossip, names, observers};
 use super::heard::Need;
-use super::model::{Job, Standing};
+use super::model::{HostState, Job, Standing};
 use super::rules::Frame;
 use super::takeout::{self, Takeout, Together};
 use super::view::Action;
@@ -111,7 +111,7 @@ pub(super) fn hosts(desk: &mut Desk) {
             }
             continue;
         }
-        match takeout::judge_all(desk.frame, job, desk.view, &unit, desk.now) {
+        match takeout::judge_all(desk.frame, job, desk.view, (&unit, desk.now), &round.out) {
             Together::Ready(ready) => return open(desk, &unit, ready),
             Together::Open(needs) => {
                 let needs: Rc<[Need]> = needs.into();
@@ -146,10 +146,11 @@ fn ahead(desk: &mut Desk) {
     }
     let mut soon: Option<Job> = None;
     let mut last = Last::UnderWay;
-    for target in 0..desk.job.hosts.len() {
+    for (target, host) in desk.job.hosts.out() {
         if let Some(polls) = last_poll(desk, target) {
             last = last.max(polls);
-            soon.get_or_insert_with(|| desk.job.clone()).hosts[target].standing = Standing::Done;
+            let done = HostState { standing: Standing::Done, ..host.clone() };
+            soon.get_or_insert_with(|| desk.job.clone()).hosts.put(target, done);
         }
     }
     if let Some(soon) = soon {
@@ -176,7 +177,7 @@ fn ask_ahead(desk: &mut Desk, soon: &Job, last: Last) {
         }
         round.reserve(target);
         let node = desk.frame.plan.hosts[target].node;
-        let needs = match takeout::judge(desk.frame, soon, desk.view, node, desk.now) {
+        let needs = match takeout::judge(desk.frame, soon, desk.view, (node, desk.now), &round.out) {
             Takeout::Ready(..) => continue,
             Takeout::Open(needs) | Takeout::Blocked { needs, .. } => needs,
         };
@@ -194,8 +195,8 @@ fn ask_ahead(desk: &mut Desk, soon: &Job, last: Last) {
 
 /// Is it in work itself, and not yet at its last poll? A question that can wait would put its next poll off.
 fn has_polls_to_answer(desk: &Desk, node: NodeIx) -> bool {
-    let target = desk.frame.target_of.get(&node).filter(|target| desk.job.hosts[**target].in_work());
-    target.is_some_and(|target| last_poll(desk, *target) != Some(Last::UnderWay))
+    let target = desk.frame.target_of(node).filter(|target| desk.job.hosts[*target].in_work());
+    target.is_some_and(|target| last_poll(desk, target) != Some(Last::UnderWay))
 }
 
 /// How far off the last good poll is that a host wants.
@@ -292,7 +293,7 @@ enum Obstacle {
 
 /// When nobody is in work and nothing has moved for `blocked-timeout`, those that cannot start are skipped.
 fn give_up_blocked(desk: &mut Desk, blocked: Vec<(TargetIx, Obstacle)>) {
-    if !desk.decision.events.is_empty() || desk.job.hosts.iter().any(|host| host.busy()) {
+    if !desk.decision.events.is_empty() || desk.job.hosts.busy() {
         return;
     }
     let end = desk.job.progress_at + desk.frame.plan.blocked_timeout_ms;

@@ -58,8 +58,10 @@ pub struct Frame<'a> {
     pub rules: Rules,
     /// In a calm world every answer is the good one: only the preview of a plan.
     pub calm: bool,
-    pub target_of: BTreeMap<NodeIx, TargetIx>,
+    target_of: Vec<Option<TargetIx>>,
     by_address: BTreeMap<IpAddr, NodeIx>,
+    /// Of each node the number of its data centre.
+    datacenters: Vec<usize>,
     /// Nodes in the order in which they are preferred as observers: one a rack and data centre in turn.
     pub observers: Vec<NodeIx>,
     /// Does any step of any phase take a host away?
@@ -70,12 +72,14 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     pub fn new(plan: &'a Plan, rules: Rules) -> Self {
-        let target_of: BTreeMap<NodeIx, TargetIx> =
-            plan.hosts.iter().enumerate().map(|(ix, host)| (host.node, ix)).collect();
+        let mut target_of = vec![None; plan.nodes.len()];
+        plan.hosts.iter().enumerate().for_each(|(ix, host)| target_of[host.node] = Some(ix));
+        let names: BTreeSet<&String> = plan.nodes.iter().map(|node| &node.datacenter).collect();
+        let number = |name: &String| names.iter().position(|known| *known == name).unwrap_or(names.len());
         let siblings = |(ix, host): (TargetIx, &Target)| {
             let group = plan.group(host.node).filter(|_| rules.count_groups);
             let nodes = group.into_iter().flat_map(|group| &group.nodes);
-            nodes.filter_map(|node| target_of.get(node).copied()).filter(|other| *other != ix).collect()
+            nodes.filter_map(|node| target_of[*node]).filter(|other| *other != ix).collect()
         };
         let siblings = plan.hosts.iter().enumerate().map(siblings).collect();
         Frame {
@@ -87,6 +91,7 @@ impl<'a> Frame<'a> {
             target_of,
             siblings,
             by_address: plan.nodes.iter().enumerate().map(|(ix, node)| (node.address, ix)).collect(),
+            datacenters: plan.nodes.iter().map(|node| number(&node.datacenter)).collect(),
             observers: observer_order(plan),
             disruptive: plan.steps.iter().any(|step| step.disruptive()),
         }
@@ -175,9 +180,18 @@ impl<'a> Frame<'a> {
         self.siblings[host].iter().copied().filter(|other| hosts.contains(other))
     }
 
+    pub fn one_datacenter(&self, a: NodeIx, b: NodeIx) -> bool {
+        self.datacenters[a] == self.datacenters[b]
+    }
+
     /// Do both share a fate?
     pub fn one_group(&self, a: NodeIx, b: NodeIx) -> bool {
         self.rules.count_groups && self.plan.group(a).is_some_and(|group| group.nodes.contains(&b))
+    }
+
+    /// The node as a host that is worked on, if it is one.
+    pub fn target_of(&self, node: NodeIx) -> Option<TargetIx> {
+        self.target_of.get(node).copied().flatten()
     }
 
     pub fn address(&self, node: NodeIx) -> IpAddr {

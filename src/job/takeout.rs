@@ -3,15 +3,15 @@
 mod reach;
 
 use super::event::{Baseline, Ms, Question};
-use super::evidence::{Evidence, agree, gossip, observers_to_stay, serving_mode, shows_up, status};
-use super::heard::{Need, View};
+use super::evidence::{Evidence, agree, gossip, observers_to_stay, serving_mode, status};
+use super::heard::{Need, Seen, View};
 use super::measure;
 use super::model::Job;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::playbook::model::{Check, Strategy, Waivable};
-use crate::topology::nodetool::{GossipView, Movement, StatusView};
+use crate::topology::nodetool::{GossipView, Movement};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -47,10 +47,16 @@ pub enum Together {
     },
 }
 
-pub(super) fn judge_all(frame: &Frame, job: &Job, view: &View, hosts: &[TargetIx], now: Ms) -> Together {
+pub(super) fn judge_all(
+    frame: &Frame,
+    job: &Job,
+    view: &View,
+    (hosts, now): (&[TargetIx], Ms),
+    out: &BTreeSet<NodeIx>,
+) -> Together {
     let (mut ready, mut open, mut against) = (Vec::new(), Vec::new(), None);
     for host in hosts {
-        match judge(frame, job, view, frame.plan.hosts[*host].node, now) {
+        match judge(frame, job, view, (frame.plan.hosts[*host].node, now), out) {
             Takeout::Ready(baseline, warnings) => ready.push((baseline, warnings)),
             Takeout::Open(needs) => open.extend(needs),
             Takeout::Blocked { why, needs } => {
@@ -66,11 +72,12 @@ pub(super) fn judge_all(frame: &Frame, job: &Job, view: &View, hosts: &[TargetIx
     }
 }
 
-pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Takeout {
+/// `out`: who is out now (`Frame::out`), which the caller knows.
+pub fn judge(frame: &Frame, job: &Job, view: &View, (node, now): (NodeIx, Ms), out: &BTreeSet<NodeIx>) -> Takeout {
     if frame.calm {
         return Takeout::Ready(Baseline::default(), vec![]);
     }
-    let candidate = Candidate::new(frame, job, view, node, now);
+    let candidate = Candidate::new(frame, job, view, (node, now), out);
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms).with_margin(candidate.margin());
     match candidate.run(&mut evidence) {
         Ok(Some((baseline, warnings))) => Takeout::Ready(baseline, warnings),
@@ -91,7 +98,7 @@ pub fn judge(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Ta
 /// What spoke against taking it out when everybody had last answered; they are being asked again. For the reader alone.
 pub(super) fn last_heard(frame: &Frame, job: &Job, view: &View, node: NodeIx, now: Ms) -> Option<String> {
     let mut evidence = Evidence::new(frame, view, now, frame.plan.poll_ms).however_old();
-    let why = Candidate::new(frame, job, view, node, now).run(&mut evidence).err()?;
+    let why = Candidate::new(frame, job, view, (node, now), &frame.out(job)).run(&mut evidence).err()?;
     Some(format!("{why} (as last heard)"))
 }
 
@@ -101,7 +108,7 @@ fn protected<'a>(frame: &'a Frame, view: &View, node: NodeIx) -> Cow<'a, BTreeSe
     if !frame.rules.count_down_nodes {
         let all = all.to_mut();
         let views = || frame.observers.iter().filter_map(|by| view.heard(*by, Question::Status)).filter_map(status);
-        all.retain(|other| views().all(|view| shows_up(frame, view, *other)));
+        all.retain(|other| views().all(|view| view.up(*other)));
     }
     all
 }
@@ -116,13 +123,19 @@ struct Candidate<'a> {
     co_replicas: Cow<'a, BTreeSet<NodeIx>>,
     /// Of these so many may be away as the level leaves room for.
     counted: BTreeSet<NodeIx>,
-    out: BTreeSet<NodeIx>,
+    out: &'a BTreeSet<NodeIx>,
 }
 
 type Part<T> = Result<Option<T>, String>;
 
 impl<'a> Candidate<'a> {
-    fn new(frame: &'a Frame<'a>, job: &'a Job, view: &'a View, node: NodeIx, now: Ms) -> Self {
+    fn new(
+        frame: &'a Frame<'a>,
+        job: &'a Job,
+        view: &'a View,
+        (node, now): (NodeIx, Ms),
+        out: &'a BTreeSet<NodeIx>,
+    ) -> Self {
         let co_replicas = match frame.strategy(job) {
             // an accepted outage: nobody is protected; and of a level's ranges those that it can spare may be away
             Strategy::All | Strategy::Availability => Cow::default(),
@@ -134,10 +147,10 @@ impl<'a> Candidate<'a> {
             job,
             view,
             node,
-            observers: observers_to_stay(frame, job, view, node, now),
+            observers: observers_to_stay(frame, job, view, (node, now), out),
             counted: counted.difference(&co_replicas).copied().collect(),
             co_replicas,
-            out: frame.out(job),
+            out,
         }
     }
 
@@ -183,14 +196,14 @@ impl<'a> Candidate<'a> {
 
     /// Numbers of this host, and hints that its co-replicas and observers hold.
     fn demands(&self, evidence: &mut Evidence<'a>) -> Part<Vec<String>> {
-        let mut nodes: BTreeSet<NodeIx> = self.co_replicas.difference(&self.out).copied().collect();
+        let mut nodes: BTreeSet<NodeIx> = self.co_replicas.difference(self.out).copied().collect();
         nodes.extend(self.observers.iter().copied().chain([self.node]));
         measure::judge(self.frame, evidence, &self.frame.phase(self.job).demands_each_host, Some(self.node), &nodes)
     }
 
     fn back_since(&self, node: NodeIx) -> Ms {
-        let target = self.frame.target_of.get(&node);
-        target.and_then(|target| self.job.hosts[*target].opened_at).unwrap_or(0)
+        let target = self.frame.target_of(node);
+        target.and_then(|target| self.job.hosts[target].opened_at).unwrap_or(0)
     }
 
     fn lasting(&self) -> Ms {
@@ -208,7 +221,7 @@ impl<'a> Candidate<'a> {
         Ok((all.len() == self.observers.len()).then_some(all))
     }
 
-    fn views(&self, evidence: &mut Evidence<'a>) -> Part<Vec<(NodeIx, &'a StatusView)>> {
+    fn views(&self, evidence: &mut Evidence<'a>) -> Part<Vec<(NodeIx, Seen<'a>)>> {
         let mut all = Vec::new();
         for node in &self.observers {
             let Some(heard) = evidence.read(*node, Question::Status, 0) else { continue };
@@ -219,7 +232,7 @@ impl<'a> Candidate<'a> {
     }
 
     /// The host itself and every node that shares a range with it must be up; nobody is believed about itself.
-    fn replicas_up(&self, evidence: &mut Evidence, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+    fn replicas_up(&self, evidence: &mut Evidence, views: &[(NodeIx, Seen)]) -> Result<(), String> {
         let wanted = self.co_replicas.iter().copied().chain([self.node]);
         for node in wanted.filter(|node| !self.out.contains(node) || *node == self.node) {
             let address = self.frame.address(node);
@@ -227,7 +240,7 @@ impl<'a> Candidate<'a> {
             let believed = |by: NodeIx| by != node || !self.frame.rules.never_ask_the_host_itself;
             for (by, view) in views.iter().filter(|(by, _)| believed(*by)) {
                 witnesses += 1;
-                if !shows_up(self.frame, view, node) {
+                if !view.up(node) {
                     return Err(format!("{address} is not UN at {}", self.frame.address(*by)));
                 }
             }
@@ -237,7 +250,7 @@ impl<'a> Candidate<'a> {
             // its only observer is itself: the host, which is up and not in work, is asked too
             let Some(heard) = evidence.read(self.node, Question::Status, 0) else { continue };
             match status(heard) {
-                Some(view) if node != self.node && shows_up(self.frame, view, node) => {}
+                Some(view) if node != self.node && view.up(node) => {}
                 Some(_) => return Err(format!("nobody else can say whether {address} is up")),
                 None => return Err(unreadable(&heard.answer)),
             }
@@ -246,9 +259,9 @@ impl<'a> Candidate<'a> {
     }
 
     /// While ranges move, replicas are not where the plan says.
-    fn movement(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+    fn movement(&self, views: &[(NodeIx, Seen)]) -> Result<(), String> {
         for (by, view) in views {
-            if let Some((address, row)) = view.rows.iter().find(|(_, row)| row.movement != Movement::Normal) {
+            if let Some((address, row)) = view.view.rows.iter().find(|(_, row)| row.movement != Movement::Normal) {
                 let by = self.frame.address(*by);
                 return Err(format!("{address} is {:?} at {by}", row.movement).to_lowercase());
             }
@@ -257,14 +270,14 @@ impl<'a> Candidate<'a> {
     }
 
     /// Checks that the playbook adds to the built-in ones.
-    fn checks(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
-        let live_at = |view: &StatusView| -> BTreeSet<NodeIx> {
+    fn checks(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, Seen)]) -> Result<(), String> {
+        let live_at = |view: Seen| -> BTreeSet<NodeIx> {
             let nodes = (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node));
-            nodes.filter(|node| shows_up(self.frame, view, *node)).collect()
+            nodes.filter(|node| view.up(*node)).collect()
         };
         if self.frame.phase(self.job).checks_each_host.contains(&Check::AllUp) {
             for (by, view) in views {
-                let live = live_at(view);
+                let live = live_at(*view);
                 let missing =
                     (0..self.frame.plan.nodes.len()).find(|node| !live.contains(node) && !self.out.contains(node));
                 if let Some(node) = missing {
@@ -274,7 +287,7 @@ impl<'a> Candidate<'a> {
             }
         }
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
-            let live = live_at(view);
+            let live = live_at(*view);
             agree(self.frame, self.job, *by, gossip, &live)?;
         }
         Ok(())

@@ -81,7 +81,7 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
     let what = match Round::new(frame, job).hold(host) {
         _ if held.is_some() => held.unwrap_or_default(),
         Some(hold) => hold.awaited(frame, job, node),
-        None => match takeout::judge(frame, job, view, node, now) {
+        None => match takeout::judge(frame, job, view, (node, now), &frame.out(job)) {
             Takeout::Ready(..) => "nothing: it may open".into(),
             Takeout::Open(needs) => {
                 asked = Vec::from_iter(needs.iter().map(|need| need.asked.0).collect::<BTreeSet<_>>());
@@ -94,7 +94,7 @@ pub fn turn(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> W
         },
     };
     // while somebody works, nobody gives up
-    let idle = !job.hosts.iter().any(|host| host.busy());
+    let idle = !job.hosts.busy();
     let deadline = idle.then_some(job.progress_at + frame.plan.blocked_timeout_ms);
     Waiting { host: Some(host), step: None, what, asked, since: job.progress_at, deadline, person: false }
 }
@@ -153,7 +153,7 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Op
                 let before = format!("the gate before `{}`", step.name);
                 let judged = step.disruptive() && !state.disrupted;
                 let node = frame.plan.hosts[host].node;
-                let why = match judged.then(|| takeout::judge(frame, job, view, node, now)) {
+                let why = match judged.then(|| takeout::judge(frame, job, view, (node, now), &frame.out(job))) {
                     Some(Takeout::Blocked { why, .. }) => Some(why),
                     Some(Takeout::Open(_)) => takeout::last_heard(frame, job, view, node, now),
                     _ => None,

@@ -73,7 +73,7 @@ impl Conflicts {
     /// Do both, or those that go out with them, hold replicas of one range under the conflict rule, whatever the
     /// strategy? Not within one group, which is out as a whole.
     pub fn share(&self, a: NodeIx, b: NodeIx) -> bool {
-        !self.units[a].contains(&b) && !self.neighbours[a].is_disjoint(&self.units[b])
+        !self.units[a].contains(&b) && self.units[b].iter().any(|node| self.neighbours[a].contains(node))
     }
 
     /// The most ranges of one keyspace that both hold.

@@ -137,6 +137,9 @@ fn parameters_and_narrowing() {
     );
     let saved = desk.path("saved.json").display().to_string();
     expect(desk.rollbook(&["check", &saved]), 65, &["this is a saved plan"]);
+    for command in ["plan", "doctor"] {
+        expect(desk.rollbook(&[command, &saved, "--sandbox=6"]), 65, &["this is a saved plan", "`rollbook run FILE`"]);
+    }
     let skip = expect(plan(&["--param", "kernel=6.1", "--skip", "10.10.0.61"]), 64, &["the cluster has the hosts"]);
     assert!(!skip.err.contains("did you mean"), "the nearest address is another machine: {skip:?}");
 }

@@ -2,17 +2,15 @@
 
 use super::UNCHANGED_MS;
 use crate::job::event::{Baseline, Ms, Question};
-use crate::job::evidence::{
-    Evidence, agree, gossip, names, observers, serving_mode, shows_up, status, unexpected_unreachable,
-};
-use crate::job::heard::{Heard, View};
+use crate::job::evidence::{Evidence, agree, gossip, names, observers, serving_mode, status, unexpected_unreachable};
+use crate::job::heard::{Heard, Seen, View};
 use crate::job::model::{Expect, Job};
 use crate::job::rules::{Frame, unreadable};
 use crate::job::view::Answer;
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::plan::reach;
 use crate::playbook::model::{Check, Waivable};
-use crate::topology::nodetool::{GossipView, InfoView, StatusView};
+use crate::topology::nodetool::{GossipView, InfoView};
 use std::collections::BTreeSet;
 
 pub(super) struct Poll<'a> {
@@ -64,7 +62,7 @@ impl<'a> Poll<'a> {
         let seen = self.seen_up(&views)?;
         let whole = !self.frame.plan.waives(Waivable::OwnViewComplete);
         for (_, own) in own.iter().filter(|_| whole) {
-            self.own_view(own, &views)?;
+            self.own_view(*own, &views)?;
         }
         let open = if self.wants_transport() { "CQL open" } else { "CQL closed, as before" };
         let seen = match own.is_empty() || !whole {
@@ -83,7 +81,7 @@ impl<'a> Poll<'a> {
     /// What the observers see: all of them in the last poll of a row, one in turn in those before. A process that ends
     /// again shows that on its machine at once, and to its peers only after 18 to 40 s (lab), which no row is long
     /// enough for. Whatever else was just heard, or is on its way, counts as well: nobody looks for one that says yes.
-    fn views(&self, evidence: &mut Evidence<'a>, observers: &[NodeIx]) -> Part<Vec<(NodeIx, &'a StatusView)>> {
+    fn views(&self, evidence: &mut Evidence<'a>, observers: &[NodeIx]) -> Part<Vec<(NodeIx, Seen<'a>)>> {
         let mut asked = observers.to_vec();
         if !self.last && !observers.is_empty() {
             let on_its_way =
@@ -101,7 +99,7 @@ impl<'a> Poll<'a> {
     fn knows(&self, evidence: &Evidence, by: NodeIx) -> bool {
         let shows_it_up = || {
             let view = self.view.heard(by, Question::Status).and_then(status);
-            view.is_some_and(|view| shows_up(self.frame, view, self.node))
+            view.is_some_and(|view| view.up(self.node))
         };
         evidence.knows(by, Question::Status, self.since)
             || (evidence.knows(by, Question::Status, self.seen_since) && shows_it_up())
@@ -231,11 +229,11 @@ impl<'a> Poll<'a> {
         let Some(heard) = evidence.read_within(self.node, Question::Describe, self.row, oldest) else {
             return Ok(None);
         };
-        let Some(named) = unexpected_unreachable(self.frame, heard) else {
+        let Some(named) = unexpected_unreachable(heard) else {
             return self.ask_again(evidence, heard, unreadable(&heard.answer));
         };
         let down = self.down_at_observers(evidence.now);
-        let cut: Vec<NodeIx> = named.into_iter().filter(|node| *node != self.node && !down.contains(node)).collect();
+        let cut: Vec<NodeIx> = named.filter(|node| *node != self.node && !down.contains(node)).collect();
         if cut.is_empty() || !self.frame.rules.count_cuts {
             return Ok(Some(()));
         }
@@ -254,9 +252,9 @@ impl<'a> Poll<'a> {
     fn down_at_observers(&self, now: Ms) -> BTreeSet<NodeIx> {
         let chosen = observers(self.frame, self.job, self.view, self.node, now);
         let heard = chosen.iter().filter_map(|node| self.view.heard(*node, Question::Status));
-        let views: Vec<&StatusView> = heard.filter_map(status).collect();
+        let views: Vec<Seen> = heard.filter_map(status).collect();
         let nodes = 0..self.frame.plan.nodes.len();
-        nodes.filter(|node| views.iter().any(|view| !shows_up(self.frame, view, *node))).collect()
+        nodes.filter(|node| views.iter().any(|view| !view.up(*node))).collect()
     }
 
     fn info(&self, evidence: &mut Evidence<'a>, since: Ms, oldest: Ms) -> Part<(&'a InfoView, Ms)> {
@@ -274,14 +272,14 @@ impl<'a> Poll<'a> {
     }
 
     /// The same question of several nodes; all must be readable.
-    fn all_since<'v, T: Clone>(
+    fn all_since<'v, T>(
         &self,
         evidence: &mut Evidence<'v>,
         nodes: &[NodeIx],
         question: Question,
         since: Ms,
-        open: impl Fn(&'v Heard) -> Option<&'v T>,
-    ) -> Part<Vec<(NodeIx, &'v T)>> {
+        open: impl Fn(&'v Heard) -> Option<T>,
+    ) -> Part<Vec<(NodeIx, T)>> {
         let mut answers = Vec::new();
         for node in nodes {
             let Some(heard) = evidence.read(*node, question, since) else { continue };
@@ -293,10 +291,10 @@ impl<'a> Poll<'a> {
         Ok((answers.len() == nodes.len()).then_some(answers))
     }
 
-    fn seen_up(&self, views: &[(NodeIx, &StatusView)]) -> Result<String, String> {
+    fn seen_up(&self, views: &[(NodeIx, Seen)]) -> Result<String, String> {
         let address = self.frame.address(self.node);
         for (observer, view) in views {
-            match view.rows.get(&address) {
+            match view.view.rows.get(&address) {
                 Some(row) if row.up_normal() => {}
                 Some(row) => {
                     let state = format!("{:?}, {:?}", row.liveness, row.movement).to_lowercase();
@@ -314,10 +312,10 @@ impl<'a> Poll<'a> {
         })
     }
 
-    fn all_up(&self, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+    fn all_up(&self, views: &[(NodeIx, Seen)]) -> Result<(), String> {
         let out = self.frame.out(self.job);
         for node in (0..self.frame.plan.nodes.len()).filter(|node| !out.contains(node)) {
-            if let Some((by, _)) = views.iter().find(|(_, view)| !shows_up(self.frame, view, node)) {
+            if let Some((by, _)) = views.iter().find(|(_, view)| !view.up(node)) {
                 let (node, by) = (self.frame.address(node), self.frame.address(*by));
                 return Err(format!("all-up: {node} is not UN at {by}"));
             }
@@ -326,22 +324,22 @@ impl<'a> Poll<'a> {
     }
 
     /// A real outage came from a node that was seen up but saw nobody (Wikimedia, 2023).
-    fn own_view(&self, own: &StatusView, views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+    fn own_view(&self, own: Seen, views: &[(NodeIx, Seen)]) -> Result<(), String> {
         let out = self.frame.out(self.job);
         let missing: Vec<NodeIx> = (0..self.frame.plan.nodes.len())
             .filter(|node| *node == self.node || !out.contains(node))
-            .filter(|node| views.iter().any(|(_, view)| shows_up(self.frame, view, *node)))
-            .filter(|node| !shows_up(self.frame, own, *node))
+            .filter(|node| views.iter().any(|(_, view)| view.up(*node)))
+            .filter(|node| !own.up(*node))
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("it does not see {} up", names(self.frame, missing))) }
     }
 
-    fn schema(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, &StatusView)]) -> Result<(), String> {
+    fn schema(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, Seen)]) -> Result<(), String> {
         let out = self.frame.out(self.job);
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
             let nodes = 0..self.frame.plan.nodes.len();
             let live = nodes.filter(|node| *node == self.node || !out.contains(node));
-            let live = live.filter(|node| shows_up(self.frame, view, *node)).collect();
+            let live = live.filter(|node| view.up(*node)).collect();
             agree(self.frame, self.job, *by, gossip, &live)?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Who of those that wait may open, by the journal alone: slots, data centres, racks, conflicts, the level.
 
 use super::super::group;
-use super::super::model::{Job, Standing};
+use super::super::model::Job;
 use super::super::rules::Frame;
 use super::Hold;
 use crate::plan::model::{NodeIx, TargetIx};
@@ -16,7 +16,7 @@ const CANDIDATES: usize = 32;
 pub struct Round<'a> {
     frame: &'a Frame<'a>,
     job: &'a Job,
-    out: BTreeSet<NodeIx>,
+    pub(super) out: BTreeSet<NodeIx>,
     /// Candidates before this one: they hold their conflicts among the candidates.
     reserved: BTreeSet<NodeIx>,
     /// Waiting hosts that only failed or foreign-down hosts hold back: they do not hold their rack.
@@ -41,7 +41,7 @@ impl<'a> Round<'a> {
             blocked: BTreeSet::new(),
             taken: job.out_targets().count() as u32,
             begun: job.begun(frame.plan),
-            busy: job.hosts.iter().any(|host| host.busy()),
+            busy: job.hosts.busy(),
             first: RefCell::default(),
         }
     }
@@ -107,7 +107,7 @@ impl<'a> Round<'a> {
         let busy = |name: &String| {
             self.of(|at| at.datacenter == *name).any(|target| {
                 let host = &self.job.hosts[target];
-                let waits = host.standing == Standing::Waiting && !self.blocked.contains(&target);
+                let waits = host.waits() && !self.blocked.contains(&target);
                 host.out() || waits || host.counts_as_failure()
             })
         };
@@ -123,7 +123,7 @@ impl<'a> Round<'a> {
         }
         // the first that waits says which rack is open: in the plan's order, which the playbook may have changed
         let look = || {
-            let waits = |target: &TargetIx| self.job.hosts[*target].standing == Standing::Waiting;
+            let waits = |target: &TargetIx| self.job.hosts[*target].waits();
             let mut here = self.of(|at| at.datacenter == mine.datacenter);
             here.find(|target| waits(target) && !self.blocked.contains(target))
         };
@@ -153,10 +153,9 @@ impl<'a> Round<'a> {
     /// Is it out, and does nobody work on it or on one that goes with it?
     fn only_unproved(&self, other: NodeIx) -> bool {
         // (of a group one may be back that holds its place only for the others)
-        let in_work = |target: &TargetIx| self.job.hosts[*target].busy();
-        let target = self.frame.target_of.get(&other);
-        target.is_some_and(|target| {
-            !in_work(target) && !self.frame.siblings(self.job, *target).any(|other| in_work(&other))
-        }) && !self.reserved.contains(&other)
+        let in_work = |target: TargetIx| self.job.hosts[target].busy();
+        let target = self.frame.target_of(other);
+        target.is_some_and(|target| !in_work(target) && !self.frame.siblings(self.job, target).any(in_work))
+            && !self.reserved.contains(&other)
     }
 }

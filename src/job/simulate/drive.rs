@@ -37,6 +37,8 @@ pub struct Report {
     /// Phases that began.
     pub phases: usize,
     pub questions: usize,
+    /// So often was it asked what to do now.
+    pub decisions: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +82,7 @@ pub fn run(scene: &Scene, rules: Rules) -> Report {
         events: vec![],
         running: BTreeMap::new(),
         questions: 0,
+        decisions: 0,
         wakes: std::collections::BTreeSet::new(),
     };
     drive.hazards();
@@ -93,6 +96,7 @@ pub fn run(scene: &Scene, rules: Rules) -> Report {
         phases: drive.job.phase + 1,
         events: drive.events,
         questions: drive.questions,
+        decisions: drive.decisions,
     }
 }
 
@@ -111,6 +115,7 @@ pub(super) struct Drive<'a> {
     /// Processes on the controller, with the end they will have, if they end by themselves.
     running: BTreeMap<Task, Option<(Ms, End)>>,
     questions: usize,
+    decisions: usize,
     wakes: std::collections::BTreeSet<Ms>,
 }
 
@@ -296,6 +301,7 @@ impl Drive<'_> {
 
     fn decide(&mut self) {
         for _ in 0..10_000 {
+            self.decisions += 1;
             let decision = decide(&self.frame, &self.job, &self.view, self.now);
             if let Some(at) = decision.wake_at.filter(|at| self.wakes.insert(*at)) {
                 self.put(at, Thing::Wake);

@@ -1,15 +1,13 @@
 //! Whom do the co-replicas reach, and does every range of the host keep its level?
 
 use super::super::event::{Ms, Question};
-use super::super::evidence::{Evidence, names, shows_up, status, unexpected_unreachable};
-use super::super::heard::Heard;
+use super::super::evidence::{Evidence, names, status, unexpected_unreachable};
+use super::super::heard::{Heard, Seen};
 use super::super::rules::unreadable;
-use super::super::view::Answer;
 use super::{Candidate, Part};
 use crate::plan::model::NodeIx;
 use crate::plan::reach;
 use crate::playbook::model::Strategy;
-use crate::topology::nodetool::StatusView;
 use std::collections::BTreeSet;
 
 impl Candidate<'_> {
@@ -29,11 +27,11 @@ impl Candidate<'_> {
             asked.extend(self.observers.iter().filter(new));
         }
         asked.sort_unstable();
+        // what a node said before it was itself taken out says nothing of what it reaches now
+        let asked: Vec<(NodeIx, Ms)> = asked.into_iter().map(|node| (node, self.back_since(node))).collect();
         let oldest = self.reach_age(&asked);
         let (mut complete, mut wrong) = (true, None);
-        for node in asked {
-            // what a node said before it was itself taken out says nothing of what it reaches now
-            let since = self.back_since(node);
+        for (node, since) in asked {
             let Some(heard) = evidence.read_within(node, Question::Describe, since, oldest) else {
                 complete = false;
                 continue;
@@ -44,16 +42,16 @@ impl Candidate<'_> {
                 continue;
             }
             let address = self.frame.address(node);
-            let why = match unexpected_unreachable(self.frame, heard) {
+            let why = match unexpected_unreachable(heard) {
                 None if self.counted.contains(&node) && !self.observers.contains(&node) => {
                     unreached.insert(node);
                     None
                 }
                 None => Some(unreadable(&heard.answer)),
                 Some(named) => {
-                    unreached.extend(named.intersection(&self.counted).filter(|other| **other != node));
-                    let cut: Vec<NodeIx> = named.intersection(&self.co_replicas).copied().collect();
-                    let cut: Vec<NodeIx> = cut.into_iter().filter(|other| *other != node).collect();
+                    let others = named.filter(|other| *other != node);
+                    unreached.extend(others.clone().filter(|other| self.counted.contains(other)));
+                    let cut: Vec<NodeIx> = others.filter(|other| self.co_replicas.contains(other)).collect();
                     (!cut.is_empty()).then(|| format!("{address} cannot reach {}", names(self.frame, cut)))
                 }
             };
@@ -71,7 +69,7 @@ impl Candidate<'_> {
     /// Did every observer that has ever answered show it down? Then its own word is not waited for.
     fn last_seen_down(&self, node: NodeIx) -> bool {
         let heard = self.observers.iter().filter_map(|by| self.view.heard(*by, Question::Status));
-        let mut seen = heard.filter_map(status).map(|view| shows_up(self.frame, view, node)).peekable();
+        let mut seen = heard.filter_map(status).map(|view| view.up(node)).peekable();
         seen.peek().is_some() && seen.all(|up| !up)
     }
 
@@ -80,10 +78,10 @@ impl Candidate<'_> {
     pub(super) fn level_is_kept(
         &self,
         evidence: &mut Evidence,
-        views: &[(NodeIx, &StatusView)],
+        views: &[(NodeIx, Seen)],
         unreached: &BTreeSet<NodeIx>,
     ) -> Result<(), String> {
-        let down = |node: &NodeIx| views.iter().any(|(by, view)| by != node && !shows_up(self.frame, view, *node));
+        let down = |node: &NodeIx| views.iter().any(|(by, view)| by != node && !view.up(*node));
         let mut away: BTreeSet<NodeIx> = self.out.union(unreached).copied().collect();
         if self.frame.rules.count_down_nodes {
             away.extend(self.counted.iter().copied().filter(|node| down(node)));
@@ -93,8 +91,11 @@ impl Candidate<'_> {
         // whoever said something that speaks against it is asked again
         for node in self.counted.iter().chain(&self.observers) {
             let heard = self.view.heard(*node, Question::Describe);
-            let named = heard.map(|heard| unexpected_unreachable(self.frame, heard));
-            if named.is_some_and(|named| named.is_none_or(|named| !named.is_disjoint(&self.counted))) {
+            let speaks_against = |heard: &Heard| match unexpected_unreachable(heard) {
+                Some(mut named) => named.any(|other| self.counted.contains(&other)),
+                None => true,
+            };
+            if heard.is_some_and(speaks_against) {
                 evidence.again(*node, Question::Describe);
             }
         }
@@ -103,21 +104,20 @@ impl Candidate<'_> {
 
     /// It named a co-replica that was out then, and is not now: whether it reaches that one is still to be asked.
     fn says_nothing_of_one_that_is_back(&self, heard: &Heard) -> bool {
-        let Answer::Describe(view) = &heard.answer else { return false };
-        let mut named = view.unreachable.iter().filter_map(|address| self.frame.node_at(address));
+        let mut named = heard.unreachable().unwrap_or_default().iter();
         let matters = |node: &NodeIx| self.co_replicas.contains(node) || self.counted.contains(node);
-        named.any(|node| heard.out.contains(&node) && !self.out.contains(&node) && matters(&node))
+        named.any(|node| !self.out.contains(node) && heard.out.contains(node) && matters(node))
     }
 
     /// How long such a word counts. Where nodes answer slowly the words of all are never fresh together: then for
     /// twice the time that the slowest answer took, but for no more than a minute. (Not for the time that lies between
     /// answers: one that has not come yet would make an old one count the longer. Lab: a cut between two replicas was
     /// overlooked, whose answers about it took 13 s.)
-    fn reach_age(&self, asked: &[NodeIx]) -> Ms {
+    fn reach_age(&self, asked: &[(NodeIx, Ms)]) -> Ms {
         let least = reach::age_ms(self.co_replicas.len() + self.counted.len(), reach::SLOWEST_MS);
-        let word = |node: &NodeIx| {
+        let word = |(node, since): &(NodeIx, Ms)| {
             let heard = self.view.heard(*node, Question::Describe)?;
-            (heard.asked >= self.back_since(*node)).then(|| heard.at.saturating_sub(heard.asked))
+            (heard.asked >= *since).then(|| heard.at.saturating_sub(heard.asked))
         };
         let slowest = asked.iter().filter_map(word).max().unwrap_or(0);
         least.max((2 * slowest).min(reach::SLOW_MS))

@@ -13,7 +13,7 @@ fn told(frame: &Frame, by: NodeIx, named: NodeIx, out: &[NodeIx], asked: Ms) -> 
         let unreachable = if node == by { [frame.address(named)].into() } else { Default::default() };
         let answer = Answer::Describe(Arc::new(ClusterView { unreachable, ..ClusterView::default() }));
         let out = if node == by { out.iter().copied().collect() } else { BTreeSet::new() };
-        view.answered((node, Question::Describe), answer, asked, asked + 500, out);
+        view.answered(&frame, (node, Question::Describe), answer, (asked, asked + 500), out);
     }
     view
 }
@@ -30,14 +30,16 @@ fn who_named_a_node_while_it_was_out_is_asked_anew_once_it_is_back() {
     let job = Job::new(&plan);
     // node 2 was out when 4 said that it cannot reach it: that says nothing of whether 4 reaches it now
     let view = told(&frame, 4, 2, &[2], NOW - 5_000);
-    assert_eq!(describes(judge(&frame, &job, &view, 0, NOW)), [4]);
+    assert_eq!(describes(judge(&frame, &job, &view, (0, NOW), &frame.out(&job))), [4]);
     // said of a node that was not out it is a cut, and nobody is taken out upon it
     let view = told(&frame, 4, 2, &[], NOW - 5_000);
-    let Takeout::Blocked { why, .. } = judge(&frame, &job, &view, 0, NOW) else { panic!("a cut was overlooked") };
+    let Takeout::Blocked { why, .. } = judge(&frame, &job, &view, (0, NOW), &frame.out(&job)) else {
+        panic!("a cut was overlooked")
+    };
     assert!(why.contains("cannot reach 10.77.0.12"), "{why}");
     // a node that shares nothing with it may be cut off from whomever it likes
     let view = told(&frame, 4, 1, &[1], NOW - 5_000);
-    assert_eq!(describes(judge(&frame, &job, &view, 0, NOW)), Vec::<NodeIx>::new());
+    assert_eq!(describes(judge(&frame, &job, &view, (0, NOW), &frame.out(&job))), Vec::<NodeIx>::new());
 }
 
 #[test]
@@ -48,7 +50,7 @@ fn answers_that_must_be_fresh_together_are_asked_together() {
     let mut view = view;
     // one observer answered seven seconds ago, which still counts: beside the others' new answers it would not for long
     let status = Answer::Unreadable("nothing".into());
-    view.answered((2, Question::Status), status, NOW - 7_000, NOW - 6_900, BTreeSet::new());
+    view.answered(&frame, (2, Question::Status), status, (NOW - 7_000, NOW - 6_900), BTreeSet::new());
     let mut evidence = Evidence::new(&frame, &view, NOW, plan.poll_ms);
     assert!(evidence.read(2, Question::Status, 0).is_some() && evidence.read(3, Question::Status, 0).is_none());
     evidence.together([(2, Question::Status), (3, Question::Status)]);
@@ -68,9 +70,9 @@ fn an_answer_that_has_not_come_yet_makes_no_old_one_count() {
     let (answered, awaited) = neighbours.split_at(neighbours.len() / 2);
     for node in answered {
         let answer = Answer::Describe(Arc::new(ClusterView::default()));
-        view.answered((*node, Question::Describe), answer, NOW - 3_000, NOW - 1_000, BTreeSet::new());
+        view.answered(&frame, (*node, Question::Describe), answer, (NOW - 3_000, NOW - 1_000), BTreeSet::new());
     }
-    let needs = describes(judge(&frame, &job, &view, 0, NOW));
+    let needs = describes(judge(&frame, &job, &view, (0, NOW), &frame.out(&job)));
     assert!(!awaited.is_empty() && awaited.iter().all(|node| needs.contains(node)), "{awaited:?} of {needs:?}");
     // where an answer takes long, so long the others' count
     let mut view = told(&frame, 1, 1, &[1], NOW - 44_000);
@@ -78,20 +80,22 @@ fn an_answer_that_has_not_come_yet_makes_no_old_one_count() {
         let answer = Answer::Describe(Arc::new(ClusterView::default()));
         let (asked, at) =
             if *node == neighbours[0] { (NOW - 26_000, NOW - 1_000) } else { (NOW - 26_000, NOW - 24_000) };
-        view.answered((*node, Question::Describe), answer, asked, at, BTreeSet::new());
+        view.answered(&frame, (*node, Question::Describe), answer, (asked, at), BTreeSet::new());
     }
-    assert!(!describes(judge(&frame, &job, &view, 0, NOW)).iter().any(|node| neighbours.contains(node)));
+    assert!(
+        !describes(judge(&frame, &job, &view, (0, NOW), &frame.out(&job))).iter().any(|node| neighbours.contains(node))
+    );
 }
 
 /// Every question that lasts has been answered for a take-out of node 0, so long ago.
 fn all_that_lasts(frame: &Frame, job: &Job, ago: Ms) -> View {
     let mut view = told(frame, 1, 1, &[1], NOW - ago - 500);
-    for node in observers_to_stay(frame, job, &view, 0, NOW) {
+    for node in observers_to_stay(frame, job, &view, (0, NOW), &frame.out(job)) {
         let gossip = Answer::Gossip(Arc::new(GossipView::default()));
-        view.answered((node, Question::Gossip), gossip, NOW - ago - 500, NOW - ago, BTreeSet::new());
+        view.answered(&frame, (node, Question::Gossip), gossip, (NOW - ago - 500, NOW - ago), BTreeSet::new());
     }
     let boot = Answer::BootId { id: "a".into(), cql_port: true };
-    view.answered((0, Question::BootId), boot, NOW - ago - 500, NOW - ago, BTreeSet::new());
+    view.answered(&frame, (0, Question::BootId), boot, (NOW - ago - 500, NOW - ago), BTreeSet::new());
     view
 }
 
@@ -106,7 +110,7 @@ fn who_is_up_is_asked_when_all_that_lasts_longer_has_been_answered() {
     let plan = six_hosts();
     let frame = Frame::new(&plan, Rules::default());
     let job = Job::new(&plan);
-    let judged = |view: &View| asked(judge(&frame, &job, view, 0, NOW));
+    let judged = |view: &View| asked(judge(&frame, &job, view, (0, NOW), &frame.out(&job)));
     let nothing = judged(&View::default());
     assert!(nothing.contains(&Question::Describe) && !nothing.contains(&Question::Status), "{nothing:?}");
     let view = all_that_lasts(&frame, &job, 3_000);
@@ -121,7 +125,7 @@ fn who_is_up_is_asked_when_all_that_lasts_longer_has_been_answered() {
     view.asking((0, Question::BootId), NOW, BTreeSet::new());
     assert_eq!(judged(&view), [Question::Describe, Question::BootId].into());
     // those that are up were being asked already: that goes on
-    for by in observers_to_stay(&frame, &job, &view, 0, NOW) {
+    for by in observers_to_stay(&frame, &job, &view, (0, NOW), &frame.out(&job)) {
         view.asking((by, Question::Status), NOW, BTreeSet::new());
     }
     assert_eq!(judged(&view), [Question::Status].into());

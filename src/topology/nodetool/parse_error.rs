@@ -57,11 +57,13 @@ impl Line<'_> {
 /// A text without any word is refused too: no command prints nothing when it worked (`gossipinfo`
 /// does so on a node that is starting, with exit status 0).
 pub(super) fn lines<'a>(command: &'static str, text: &'a str) -> Result<Vec<Line<'a>>, ParseError> {
-    let lines: Vec<Line> = text
-        .lines()
-        .enumerate()
-        .map(|(at, text)| Line { command, number: at + 1, text: text.strip_suffix('\r').unwrap_or(text) })
-        .collect();
+    let mut lines: Vec<Line> = Vec::with_capacity(text.len() / 80);
+    let numbered = text.lines().enumerate();
+    lines.extend(numbered.map(|(at, text)| Line {
+        command,
+        number: at + 1,
+        text: text.strip_suffix('\r').unwrap_or(text),
+    }));
     if lines.iter().all(Line::blank) {
         return Err(end(command, &lines).error("it printed nothing"));
     }

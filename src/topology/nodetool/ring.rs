@@ -8,13 +8,13 @@ use std::net::IpAddr;
 
 const COMMAND: &str = "ring";
 
-enum Place {
+enum Place<'a> {
     Outside,
     /// `=====`, then the header, then a row that holds only the last token of the data centre.
     Frame(usize),
     Rows {
-        last: String,
-        newest: Option<String>,
+        last: &'a str,
+        newest: Option<&'a str>,
     },
 }
 
@@ -33,13 +33,13 @@ pub fn parse_ring(text: &str) -> Result<RingView, ParseError> {
     }
 }
 
-fn step(place: Place, line: &Line, view: &mut RingView) -> Result<Place, ParseError> {
+fn step<'a>(place: Place<'a>, line: &Line<'a>, view: &mut RingView) -> Result<Place<'a>, ParseError> {
     match place {
         Place::Outside => outside(line),
         Place::Frame(0) if line.text.trim_end() == "==========" => Ok(Place::Frame(1)),
         Place::Frame(1) if is_header(line.text) => Ok(Place::Frame(2)),
         Place::Frame(2) => match line.text.split_whitespace().collect::<Vec<_>>()[..] {
-            [last] if line.text.starts_with(' ') => Ok(Place::Rows { last: last.to_string(), newest: None }),
+            [last] if line.text.starts_with(' ') => Ok(Place::Rows { last, newest: None }),
             _ => Err(line.error("expected the last token of the data centre")),
         },
         Place::Frame(_) => Err(line.error("unexpected in the heading")),
@@ -52,12 +52,12 @@ fn step(place: Place, line: &Line, view: &mut RingView) -> Result<Place, ParseEr
             if let Some(other) = view.tokens.insert(token.to_string(), owner) {
                 return Err(line.error(format!("the token belongs to `{other}` too")));
             }
-            Ok(Place::Rows { last, newest: Some(token.to_string()) })
+            Ok(Place::Rows { last, newest: Some(token) })
         }
     }
 }
 
-fn outside(line: &Line) -> Result<Place, ParseError> {
+fn outside<'a>(line: &Line<'a>) -> Result<Place<'a>, ParseError> {
     let text = line.text.trim();
     let remark = text.starts_with("Warning: \"nodetool ring\"")
         || text.starts_with("To view status related info of a node")
@@ -75,26 +75,26 @@ fn is_header(text: &str) -> bool {
 
 /// `10.0.0.1  rack1  Up  Normal  94.8 KiB  100.00%  -1`, read from both ends.
 fn row<'a>(line: &Line<'a>) -> Result<(IpAddr, &'a str), ParseError> {
-    let mut words: Vec<&str> = line.text.split_whitespace().collect();
     let wrong = |what: &str| line.error(format!("the row has no {what}"));
-    let owner = words.first().and_then(|word| address(word)).ok_or_else(|| wrong("address"))?;
-    let token = words.pop().ok_or_else(|| wrong("token"))?;
-    let owns = words.pop().ok_or_else(|| wrong("ownership"))?;
+    let owner = line.text.split_whitespace().next().and_then(address).ok_or_else(|| wrong("address"))?;
+    let mut words = line.text.split_whitespace();
+    let token = words.next_back().ok_or_else(|| wrong("token"))?;
+    let owns = words.next_back().ok_or_else(|| wrong("ownership"))?;
     if owns != "?" && !owns.ends_with('%') {
         return Err(wrong("ownership"));
     }
-    if words.pop() != Some("?") {
-        let load = words.pop().unwrap_or_default();
+    if words.next_back() != Some("?") {
+        let load = words.next_back().unwrap_or_default();
         if !load.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(wrong("load"));
         }
     }
-    let state = words.pop().unwrap_or_default();
+    let state = words.next_back().unwrap_or_default();
     if !["Normal", "Joining", "Leaving", "Moving"].contains(&state) {
         return Err(wrong("state"));
     }
     // A long rack runs into the status: `a-very-long-rackUp`.
-    let status = words.pop().unwrap_or_default();
+    let status = words.next_back().unwrap_or_default();
     if !["Up", "Down", "?"].iter().any(|known| status.ends_with(known)) {
         return Err(wrong("status"));
     }
