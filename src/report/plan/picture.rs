@@ -10,7 +10,10 @@ use crate::report::plain::xml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+/// No row is wider; a picture is as wide as what is in it.
 const WIDTH: usize = 960;
+/// Sentences are broken, so that a picture of few hosts fits a narrow window.
+const SENTENCE: usize = 68;
 const LEFT: usize = 90;
 /// So many hosts have boxes with their addresses in them; of more each is a small square.
 const NAMED: usize = 240;
@@ -35,27 +38,30 @@ pub fn plan_svg(file: &PlanFile) -> String {
     let places: BTreeSet<Place> = nodes.iter().map(|node| place(plan, *node)).collect();
     let colours: BTreeMap<Place, &str> =
         places.iter().enumerate().map(|(at, place)| (*place, COLOURS[at % COLOURS.len()])).collect();
-    let mut body = String::new();
+    let mut drawn = Drawing::default();
     let mut y = 26;
-    line(&mut body, 8, y, "bold", &format!("{} on cluster {}: who goes out together", plan.name, plan.cluster));
-    y = legend(&mut body, &colours, y + 20);
-    y = waves(&mut body, file, &colours, y + 12);
-    line(&mut body, 8, y + 18, "normal", &bound(file));
-    y += 52;
+    y = drawn.sentence(y, "bold", &format!("{} on cluster {}: who goes out together", plan.name, plan.cluster));
+    y = legend(&mut drawn, &colours, y + 4);
+    y = waves(&mut drawn, file, &colours, y + 12);
+    y = drawn.sentence(y + 18, "normal", &bound(file)) + 18;
     let spares = plan.phases.iter().all(|phase| phase.strategy == Strategy::Availability);
     let grey = if spares { "; grey where it can spare both" } else { "" };
-    let heading = format!("who may never be out together: dark where two share a range that protects{grey}");
-    line(&mut body, 8, y, "bold", &heading);
     y = if nodes.len() <= MATRIX {
-        matrix(&mut body, plan, &nodes, &colours, y + 12)
+        let what = format!("who may never be out together: dark where two share a range that protects{grey}");
+        y = drawn.sentence(y, "bold", &what);
+        matrix(&mut drawn, plan, &nodes, &colours, y - 4)
     } else {
-        racks(&mut body, plan, &nodes, &colours, y + 12)
+        let what = "who may never be out together: the darker, the more pairs of hosts share a range that protects";
+        y = drawn.sentence(y, "bold", what);
+        racks(&mut drawn, plan, &nodes, &colours, y - 4)
     };
+    let (wide, high) = (drawn.wide + 8, y + 16);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" width=\"100%\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<title>{}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{body}</svg>\n",
-        y + 16,
-        xml(&plan.name)
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide} {high}\" width=\"{wide}\" height=\"{high}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<title>{}</title>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{}</svg>\n",
+        xml(&plan.name),
+        drawn.body
     )
 }
 
@@ -65,7 +71,7 @@ pub fn plan_html(file: &PlanFile) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{name}</title>\n\
          <style>body {{ margin: 1rem auto; max-width: 70rem; padding: 0 1rem; font-family: sans-serif }} \
-         pre {{ overflow-x: auto }}</style>\n</head>\n<body>\n{}<pre>{}</pre>\n</body>\n</html>\n",
+         pre, div {{ overflow-x: auto }}</style>\n</head>\n<body>\n<div>\n{}</div>\n<pre>{}</pre>\n</body>\n</html>\n",
         plan_svg(file),
         xml_lines(&plan_text(file, None)),
         name = xml(&file.plan.name)
@@ -80,19 +86,44 @@ fn place(plan: &Plan, node: NodeIx) -> Place<'_> {
     (&plan.nodes[node].datacenter, &plan.nodes[node].rack)
 }
 
-fn line(out: &mut String, x: usize, y: usize, weight: &str, text: &str) {
-    let _ = writeln!(out, "<text x=\"{x}\" y=\"{y}\" font-weight=\"{weight}\">{}</text>", xml(text));
+/// What was drawn so far, and how far to the right.
+#[derive(Default)]
+struct Drawing {
+    body: String,
+    wide: usize,
 }
 
-fn square(out: &mut String, (x, y): (usize, usize), (width, height): (usize, usize), fill: &str, title: &str) {
-    let _ = writeln!(
-        out,
-        "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{fill}\"><title>{}</title></rect>",
-        xml(title)
-    );
+impl Drawing {
+    fn line(&mut self, x: usize, y: usize, weight: &str, text: &str) {
+        let _ = writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" font-weight=\"{weight}\">{}</text>", xml(text));
+        self.wide = self.wide.max(x + 7 * text.chars().count());
+    }
+
+    /// Over as many lines as it takes; the `y` of the next.
+    fn sentence(&mut self, mut y: usize, weight: &str, text: &str) -> usize {
+        let mut row = String::new();
+        for word in text.split(' ') {
+            if !row.is_empty() && row.chars().count() + word.chars().count() >= SENTENCE {
+                self.line(8, y, weight, &row);
+                (row, y) = (String::new(), y + 16);
+            }
+            row.extend([if row.is_empty() { "" } else { " " }, word]);
+        }
+        self.line(8, y, weight, &row);
+        y + 16
+    }
+
+    fn square(&mut self, (x, y): (usize, usize), (width, height): (usize, usize), fill: &str, title: &str) {
+        let _ = writeln!(
+            self.body,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{fill}\"><title>{}</title></rect>",
+            xml(title)
+        );
+        self.wide = self.wide.max(x + width);
+    }
 }
 
-fn legend(out: &mut String, colours: &BTreeMap<Place, &str>, mut y: usize) -> usize {
+fn legend(out: &mut Drawing, colours: &BTreeMap<Place, &str>, mut y: usize) -> usize {
     let mut x = 8;
     for ((datacenter, rack), colour) in colours.iter().take(36) {
         let name = format!("{datacenter} {rack}");
@@ -100,30 +131,30 @@ fn legend(out: &mut String, colours: &BTreeMap<Place, &str>, mut y: usize) -> us
         if x + wide > WIDTH {
             (x, y) = (8, y + 18);
         }
-        square(out, (x, y - 10), (12, 12), colour, &name);
-        line(out, x + 16, y, "normal", &name);
+        out.square((x, y - 10), (12, 12), colour, &name);
+        out.line(x + 16, y, "normal", &name);
         x += wide;
     }
     if colours.len() > 36 {
-        line(out, x, y, "normal", &format!("and {} racks more", colours.len() - 36));
+        out.line(x, y, "normal", &format!("and {} racks more", colours.len() - 36));
     }
     y + 8
 }
 
 /// A row a wave; each host is a box of its rack's colour, and says why it does not come sooner.
-fn waves(out: &mut String, file: &PlanFile, colours: &BTreeMap<Place, &str>, mut y: usize) -> usize {
+fn waves(out: &mut Drawing, file: &PlanFile, colours: &BTreeMap<Place, &str>, mut y: usize) -> usize {
     let plan = &file.plan;
     let all: usize = file.estimate.waves.iter().map(|wave| wave.hosts.len()).sum();
     let named = all <= NAMED;
-    let (wide, high) = if named { (104, 18) } else { (9, 9) };
+    let (wide, high) = if named { (104, 18) } else { (9, 12) };
     let mut phase = usize::MAX;
     for (number, wave) in file.estimate.waves.iter().enumerate() {
         if plan.phases.len() > 1 && wave.phase != phase {
             phase = wave.phase;
-            line(out, 8, y + 13, "bold", &format!("phase {}", plan.phases[phase].name.as_deref().unwrap_or("")));
+            out.line(8, y + 13, "bold", &format!("phase {}", plan.phases[phase].name.as_deref().unwrap_or("")));
             y += 20;
         }
-        line(out, 8, y + 12, "normal", &format!("wave {}", number + 1));
+        out.line(8, y + high / 2 + 4, "normal", &format!("wave {}", number + 1));
         let mut x = LEFT;
         for host in &wave.hosts {
             if x + wide > WIDTH {
@@ -133,9 +164,9 @@ fn waves(out: &mut String, file: &PlanFile, colours: &BTreeMap<Place, &str>, mut
             let (datacenter, rack) = place(plan, node);
             let why = host.because.as_ref().map_or(String::new(), |why| format!("; not sooner, because {why}"));
             let title = format!("{} {datacenter} {rack}{why}", host.address);
-            square(out, (x, y), (wide - 2, high), colours[&(datacenter, rack)], &title);
+            out.square((x, y), (wide - 2, high), colours[&(datacenter, rack)], &title);
             if named {
-                line(out, x + 4, y + 13, "normal", &host.address.to_string());
+                out.line(x + 4, y + 13, "normal", &host.address.to_string());
             }
             x += wide;
         }
@@ -145,15 +176,15 @@ fn waves(out: &mut String, file: &PlanFile, colours: &BTreeMap<Place, &str>, mut
 }
 
 /// Host against host, in the order of the waves.
-fn matrix(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Place, &str>, y: usize) -> usize {
+fn matrix(out: &mut Drawing, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Place, &str>, y: usize) -> usize {
     let conflicts = Conflicts::of(plan);
     let rooms: Vec<Room> = plan.phases.iter().map(|phase| Room::of(plan, phase)).collect();
     let side = 12;
     let left = LEFT + 50;
     for (row, a) in nodes.iter().enumerate() {
         let (at, address) = (y + row * side, plan.nodes[*a].address);
-        line(out, 8, at + 10, "normal", &address.to_string());
-        square(out, (left - 10, at), (6, side - 1), colours[&place(plan, *a)], &address.to_string());
+        out.line(8, at + 10, "normal", &address.to_string());
+        out.square((left - 10, at), (6, side - 1), colours[&place(plan, *a)], &address.to_string());
         for (column, b) in nodes.iter().enumerate() {
             let shared = conflicts.share(*a, *b);
             let never = plan.phases.iter().zip(&rooms).any(|(phase, room)| {
@@ -166,26 +197,27 @@ fn matrix(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Pl
                 _ => ("#eeeeee", format!("{address} and {} may be out together", plan.nodes[*b].address)),
             };
             let title = if a == b { address.to_string() } else { why };
-            square(out, (left + column * side, at), (side - 1, side - 1), fill, &title);
+            out.square((left + column * side, at), (side - 1, side - 1), fill, &title);
         }
     }
     y + nodes.len() * side
 }
 
 /// Rack against rack: the darker, the more pairs of hosts share a range.
-fn racks(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Place, &str>, y: usize) -> usize {
+fn racks(out: &mut Drawing, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Place, &str>, y: usize) -> usize {
     let conflicts = Conflicts::of(plan);
     let mut of: BTreeMap<Place, Vec<NodeIx>> = BTreeMap::new();
     nodes.iter().for_each(|node| of.entry(place(plan, *node)).or_default().push(*node));
     let side = (700 / of.len()).clamp(4, 24);
-    let left = LEFT + 130;
+    let longest = of.keys().map(|(datacenter, rack)| datacenter.chars().count() + rack.chars().count() + 1).max();
+    let left = 24 + 7 * longest.unwrap_or(0).min(24);
     for (row, (a, mine)) in of.iter().enumerate() {
         let at = y + row * side;
         let name = format!("{} {}", a.0, a.1);
         if side >= 10 {
-            line(out, 8, at + 10, "normal", &name);
+            out.line(8, at + 10, "normal", &name);
         }
-        square(out, (left - 10, at), (6, side - 1), colours[a], &name);
+        out.square((left - 10, at), (6, side - 1), colours[a], &name);
         for (column, (b, others)) in of.iter().enumerate() {
             let pairs = mine.len() * others.len() - if a == b { mine.len() } else { 0 };
             let shared: usize =
@@ -193,7 +225,7 @@ fn racks(out: &mut String, plan: &Plan, nodes: &[NodeIx], colours: &BTreeMap<Pla
             let grey = 238 - (164 * shared).checked_div(pairs).unwrap_or(0);
             let title = format!("{name} and {} {}: {shared} of {pairs} pairs share a range", b.0, b.1);
             let fill = format!("#{grey:02x}{grey:02x}{grey:02x}");
-            square(out, (left + column * side, at), (side - 1, side - 1), &fill, &title);
+            out.square((left + column * side, at), (side - 1, side - 1), &fill, &title);
         }
     }
     y + of.len() * side

@@ -71,7 +71,13 @@ pub fn outages(stretches: &[Stretch]) -> Vec<Stretch> {
     all
 }
 
-/// How many replicas of a range were down at worst, and when that was.
+/// How many replicas of one range were down at worst.
+pub fn most_of_a_range(stretches: &[Stretch], sets: &BTreeSet<Hosts>) -> usize {
+    let of = |stretch: &Stretch| sets.iter().map(|set| set.intersection(&stretch.down).count()).max().unwrap_or(0);
+    stretches.iter().map(of).max().unwrap_or(0)
+}
+
+/// When more than one replica of a range was down.
 pub fn conflicts<'a>(stretches: &'a [Stretch], sets: &BTreeSet<Hosts>) -> Vec<&'a Stretch> {
     stretches.iter().filter(|s| sets.iter().any(|set| set.intersection(&s.down).count() > 1)).collect()
 }
@@ -135,6 +141,7 @@ pub fn judge(record: &Path, rings: &[impl AsRef<Path>], from: u64, to: u64) -> R
     println!("seconds {:.1}", (end - changes.first().map_or(end, |c| c.at)) as f64 / 1e3);
     let most = stretches.iter().max_by_key(|s| s.down.len()).context("an empty record")?;
     println!("most-down {} {}", most.down.len(), names(&most.down));
+    println!("most-of-a-range {}", most_of_a_range(&stretches, &sets));
     let conflicts = conflicts(&stretches, &sets);
     println!("conflicts {}", conflicts.len());
     for s in conflicts {

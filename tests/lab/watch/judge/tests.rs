@@ -38,6 +38,7 @@ fn two_replicas_down_together_are_a_conflict_however_briefly() {
     let stretches = stretches(&changes, 40);
     let found = conflicts(&stretches, &replica_sets(RING).unwrap());
     assert_eq!(found, [&Stretch { from: 20, to: 21, down: set("a b") }]);
+    assert_eq!(most_of_a_range(&stretches, &replica_sets(RING).unwrap()), 2);
 }
 
 #[test]
@@ -52,6 +53,7 @@ fn hosts_that_share_no_range_may_be_down_together_and_are_one_wave() {
     changes.extend([change(50, "b", 1, false), change(60, "b", 2, true)]);
     let stretches = stretches(&changes, 70);
     assert!(conflicts(&stretches, &replica_sets(RING).unwrap()).is_empty());
+    assert_eq!(most_of_a_range(&stretches, &replica_sets(RING).unwrap()), 1);
     let waves: Vec<Hosts> = outages(&stretches).into_iter().map(|s| s.down).collect();
     assert_eq!(waves, [set("a d"), set("b")]);
     assert_eq!(boots(&changes), BTreeMap::from([("a", 1), ("b", 1), ("c", 0), ("d", 1)]));
