@@ -291,10 +291,10 @@ impl At<'_> {
             return self.passed(desk, &format!("{}; {} times in a row", state.verdict, state.held));
         }
         if state.dead >= gate::DEAD_POLLS {
-            return self.failed(desk, state.verdict);
+            return self.failed(desk, state.verdict.to_string());
         }
         if desk.now >= deadline {
-            let last = if state.verdict.is_empty() { "nobody answered" } else { &state.verdict };
+            let last: &str = if state.verdict.is_empty() { "nobody answered" } else { &state.verdict };
             let why = format!("not up by its deadline: {last}");
             return self.fails(desk, why, desk.frame.plan.steps[self.work.step].on_timeout);
         }

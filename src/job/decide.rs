@@ -10,6 +10,7 @@ use super::rules::Frame;
 use super::view::{Action, Task};
 use super::{advance, approval, begin, group, open, undo};
 use crate::plan::model::{Plan, TargetIx};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// Events first: they are durable before any action is performed.
@@ -40,6 +41,7 @@ pub(super) struct Desk<'a> {
     pub decision: Decision,
     /// What it asks already.
     asked: BTreeSet<Asked>,
+    at_gates: OnceCell<Vec<gate::AtGate>>,
 }
 
 /// # Panics
@@ -59,7 +61,7 @@ pub fn decide(frame: &Frame, job: &Job, view: &View, now: Ms) -> Decision {
 
 impl<'a> Desk<'a> {
     pub fn new(frame: &'a Frame<'a>, job: &'a Job, view: &'a View, now: Ms) -> Self {
-        Desk { frame, job, view, now, decision: Decision::default(), asked: BTreeSet::new() }
+        Desk { frame, job, view, now, decision: Decision::default(), asked: BTreeSet::new(), at_gates: OnceCell::new() }
     }
 }
 
@@ -197,10 +199,12 @@ impl Desk<'_> {
     }
 
     pub fn poll_gate(&mut self, target: TargetIx, terms: gate::Terms) {
-        let turn = gate::turn(self.frame, self.job, self.view, target, terms, self.now);
+        let all = self.at_gates.get_or_init(|| gate::at_gates(self.frame, self.job, self.view));
+        let turn = gate::turn(self.view, target, terms, all, self.now);
         if self.now < turn {
+            let needs = gate::between(self.frame, self.job, self.view, (target, terms, self.now), all);
             self.decision.wake(turn);
-            return self.ask(&gate::between(self.frame, self.job, self.view, target, terms, self.now));
+            return self.ask(&needs);
         }
         if let gate::Verdict::Open(needs) = gate::judge(self.frame, self.job, self.view, target, terms, self.now) {
             self.ask(&needs);

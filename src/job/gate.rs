@@ -3,10 +3,10 @@
 
 mod poll;
 
-use super::event::{Ms, Question};
+use super::event::{Asked, Ms, Question};
 use super::evidence::Evidence;
 use super::heard::{Gate, Need, View};
-use super::model::Job;
+use super::model::{HostState, Job};
 use super::rules::Frame;
 use crate::plan::model::TargetIx;
 use poll::Poll;
@@ -66,21 +66,23 @@ pub fn terms(frame: &Frame, job: &Job, target: TargetIx) -> Option<Terms> {
     Some(Terms { step: usize::MAX, started: ended, poll, stable: 3 })
 }
 
-/// Judges all gates that are asked now, after something was heard.
-pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
-    for (target, _) in job.hosts.out() {
+/// Judges the gates that are asked now, after something was heard: what an observer sees is said of all, and anything
+/// else of the node itself.
+pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, (node, question): Asked, now: Ms) {
+    let of_all = matches!(question, Question::Status | Question::Gossip);
+    for (target, _) in job.hosts.out().filter(|(target, _)| of_all || frame.plan.hosts[*target].node == node) {
         let Some(terms) = terms(frame, job, target) else { continue };
         let fresh = Gate { step: terms.step, evaluated: now, ..Gate::default() };
         match judge(frame, job, view, target, terms, now) {
             Verdict::Open(_) => {}
-            Verdict::No(verdict) => set(view, target, Gate { verdict, ..fresh }),
+            Verdict::No(verdict) => set(view, target, Gate { verdict: verdict.into(), ..fresh }),
             Verdict::Early(verdict) => {
                 let dead = current(view, target, terms).dead;
-                set(view, target, Gate { dead, early: true, verdict, ..fresh });
+                set(view, target, Gate { dead, early: true, verdict: verdict.into(), ..fresh });
             }
             Verdict::Dead(verdict) => {
                 let dead = current(view, target, terms).dead + 1;
-                set(view, target, Gate { dead, verdict, ..fresh });
+                set(view, target, Gate { dead, verdict: verdict.into(), ..fresh });
             }
             Verdict::Yes(verdict) => {
                 let gate = current(view, target, terms);
@@ -88,7 +90,7 @@ pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, now: Ms) {
                 // each poll begins with a look at the machine
                 let asked =
                     view.heard(frame.plan.hosts[target].node, Question::BootId).map_or(now, |heard| heard.asked);
-                set(view, target, Gate { held: gate.held + 1, row, verdict, asked, ..fresh });
+                set(view, target, Gate { held: gate.held + 1, row, verdict: verdict.into(), asked, ..fresh });
             }
         }
     }
@@ -117,21 +119,36 @@ pub(super) fn due(gate: &Gate, terms: Terms) -> Ms {
     }
 }
 
+/// One host whose gate is asked, among the others: found once for a decision, for each looks at all of them.
+pub(super) struct AtGate {
+    target: TargetIx,
+    in_work: bool,
+    poll: Ms,
+    held: u32,
+    since: Ms,
+    due: Ms,
+}
+
+pub(super) fn at_gates(frame: &Frame, job: &Job, view: &View) -> Vec<AtGate> {
+    let of = |(target, host): (TargetIx, &HostState)| {
+        let terms = terms(frame, job, target)?;
+        let gate = current(view, target, terms);
+        let (since, due) = (since(&gate, terms), due(&gate, terms));
+        Some(AtGate { target, in_work: host.in_work(), poll: terms.poll, held: gate.held, since, due })
+    };
+    job.hosts.out().filter_map(of).collect()
+}
+
 /// When its turn is: hosts that are back one after the other are polled in step, so that the answers of an observer
 /// serve all of them. Nobody's turn is put off for longer than half a poll, or comes sooner than its answers count.
-pub(super) fn turn(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Ms {
+pub(super) fn turn(view: &View, target: TargetIx, terms: Terms, all: &[AtGate], now: Ms) -> Ms {
     let state = current(view, target, terms);
     let own = (since(&state, terms), due(&state, terms));
     if state.held == 0 {
         return own.1;
     }
-    let row = |other: TargetIx| {
-        let of = self::terms(frame, job, other).filter(|of| other != target && of.poll == terms.poll)?;
-        let gate = current(view, other, of);
-        (gate.held > 0).then(|| (since(&gate, of), due(&gate, of)))
-    };
-    let out = job.hosts.out().map(|(other, _)| other);
-    in_step(own, &out.filter_map(row).collect::<Vec<_>>(), terms.poll / 2, now)
+    let rows = all.iter().filter(|other| other.target != target && other.poll == terms.poll && other.held > 0);
+    in_step(own, &rows.map(|other| (other.since, other.due)).collect::<Vec<_>>(), terms.poll / 2, now)
 }
 
 /// Each row of polls as (when answers count for the next, when it is due).
@@ -154,14 +171,22 @@ fn since(gate: &Gate, terms: Terms) -> Ms {
 }
 
 /// What is asked between two polls, while nothing else is to be done: the evidence that one poll in a row must have.
-pub(super) fn between(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Vec<Need> {
+pub(super) fn between(
+    frame: &Frame,
+    job: &Job,
+    view: &View,
+    (target, terms, now): (TargetIx, Terms, Ms),
+    all: &[AtGate],
+) -> Vec<Need> {
     let gate = current(view, target, terms);
     if gate.held == 0 {
         return vec![];
     }
     // (in a longer row the node's own word on whom it reaches would be too old at its end)
     let early = gate.held + 2 < terms.stable;
-    if gate.held + 1 < terms.stable && comes_back_too(frame, job, view, target) {
+    // is another host at its gate that has not held yet?
+    let mut others = all.iter().filter(|other| other.target != target && other.in_work);
+    if gate.held + 1 < terms.stable && others.any(|other| other.held == 0) {
         return vec![]; // what the observers say then is wanted of that one too
     }
     let mut evidence = Evidence::new(frame, view, now, terms.poll);
@@ -169,12 +194,6 @@ pub(super) fn between(frame: &Frame, job: &Job, view: &View, target: TargetIx, t
     // what is wrong with an answer is said when the poll is judged
     let _ = poll.lasting(&mut evidence, early);
     evidence.needs
-}
-
-/// Is another host at its gate that has not held yet?
-fn comes_back_too(frame: &Frame, job: &Job, view: &View, target: TargetIx) -> bool {
-    let mut others = job.hosts.out().filter(|(other, host)| *other != target && host.in_work());
-    others.any(|(other, _)| terms(frame, job, other).is_some_and(|terms| current(view, other, terms).held == 0))
 }
 
 pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, terms: Terms, now: Ms) -> Verdict {

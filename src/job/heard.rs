@@ -7,6 +7,7 @@ use super::view::{Answer, Task};
 use crate::plan::model::{NodeIx, TargetIx};
 use crate::topology::nodetool::{StatusRow, StatusView};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
@@ -35,6 +36,8 @@ pub struct Heard {
     pub out: BTreeSet<NodeIx>,
     /// The plan's nodes that are not `UN` by it, or that it cannot reach; in order.
     named: Vec<NodeIx>,
+    /// The schema versions that an answer to `gossipinfo` shows, each once.
+    schemas: BTreeSet<String>,
 }
 
 /// An answer to `status`, with who is up already worked out.
@@ -63,12 +66,24 @@ impl Heard {
             _ => vec![],
         };
         named.sort_unstable();
-        Heard { answer, asked, at, out, named }
+        let mut schemas = BTreeSet::new();
+        if let Answer::Gossip(view) = &answer {
+            for version in view.nodes.values().filter_map(|state| state.schema.as_ref()) {
+                if !schemas.contains(version) {
+                    schemas.insert(version.clone());
+                }
+            }
+        }
+        Heard { answer, asked, at, out, named, schemas }
     }
 
     pub fn seen(&self) -> Option<Seen<'_>> {
         let Answer::Status(view) = &self.answer else { return None };
         Some(Seen { view, not_up: &self.named })
+    }
+
+    pub fn schemas(&self) -> &BTreeSet<String> {
+        &self.schemas
     }
 
     /// Nodes that it cannot reach, as `describecluster` says; None: it is no such answer.
@@ -100,7 +115,7 @@ pub struct Gate {
     /// The machine itself said that Cassandra is not back yet: that look cost a node nothing.
     pub early: bool,
     /// What was last found, for the reader.
-    pub verdict: String,
+    pub verdict: Arc<str>,
 }
 
 /// A silent node is tried again as an observer after so long.

@@ -21,7 +21,7 @@ pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms
             view.answered(frame, (*node, *question), answer.clone(), (*asked, *at), out);
             brake::observe(frame, job, view, *question, now);
             if !frame.calm {
-                gate::observe(frame, job, view, now);
+                gate::observe(frame, job, view, (*node, *question), now);
             }
         }
         Input::Spawned { .. } | Input::Told(_) | Input::Woke => {}

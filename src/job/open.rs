@@ -7,7 +7,7 @@ pub use round::Round;
 
 use super::decide::Desk;
 use super::event::{Baseline, HostEvent, Question, RunEvent, StepEvent, Stop};
-use super::evidence::{gossip, names, observers};
+use super::evidence::{names, observers};
 use super::heard::Need;
 use super::model::{HostState, Job, Standing};
 use super::rules::Frame;
@@ -272,10 +272,9 @@ pub(super) fn shape_known(desk: &mut Desk) -> bool {
     }
     let witnesses = observers(desk.frame, desk.job, desk.view, NodeIx::MAX, desk.now);
     let Some(first) = witnesses.first().copied() else { return true };
-    let heard = witnesses.iter().filter_map(|node| desk.view.heard(*node, Question::Gossip)).filter_map(gossip);
-    let versions: BTreeSet<&String> =
-        heard.flat_map(|view| view.nodes.values()).filter_map(|state| state.schema.as_ref()).collect();
-    if !desk.view.schema_confirmed.is_empty() && versions.iter().all(|id| desk.view.schema_confirmed.contains(*id)) {
+    let mut heard = witnesses.iter().filter_map(|node| desk.view.heard(*node, Question::Gossip));
+    let confirmed = &desk.view.schema_confirmed;
+    if !confirmed.is_empty() && heard.all(|heard| heard.schemas().is_subset(confirmed)) {
         return true;
     }
     let newest = witnesses.iter().filter_map(|node| desk.view.heard(*node, Question::Gossip)).map(|heard| heard.asked);

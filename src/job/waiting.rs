@@ -131,7 +131,7 @@ fn in_work(frame: &Frame, job: &Job, view: &View, host: TargetIx, now: Ms) -> Op
     let what = match (&work.stage, gate::terms(frame, job, host)) {
         (Stage::Running { .. }, Some(terms)) => {
             let gate = gate::current(view, host, terms);
-            let said = if gate.verdict.is_empty() { "nothing heard yet".to_string() } else { gate.verdict };
+            let said = if gate.verdict.is_empty() { "nothing heard yet".to_string() } else { gate.verdict.to_string() };
             format!("its gate ({} of {} good polls): {said}", gate.held, terms.stable)
         }
         (Stage::Running { .. }, None) if step.kind == StepKind::Approve => {

@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, expect};
 use rollbook::sandbox::Shape;
+use std::path::{Path, PathBuf};
 
 const README: &str = include_str!("../../README.md");
 
@@ -133,4 +134,38 @@ fn the_table_of_checks_is_the_programs_own() {
     let mut waivable: Vec<String> = waivable.map(|check| check_word(*check).to_owned()).collect();
     waivable.sort();
     assert_eq!(words("Waivable"), waivable);
+}
+
+/// Of the page on trust: every test that is said to hold a promise is there, and every trial of the lab.
+#[test]
+fn the_tests_that_hold_the_promises_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/safety.md")).unwrap();
+    let has = |file: PathBuf, test: &str| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let named = |name: &str| test.strip_prefix('*').map_or(name == test, |end| name.ends_with(end));
+        let names = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
+        names.into_iter().any(named)
+    };
+    let mut held = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ") && line.contains('`')) {
+        let by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let (tests, trials) = by.split_once("lab: ").unwrap_or((by, ""));
+        let words = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        for word in words(tests) {
+            let (module, test) = word.rsplit_once("::").unwrap_or_else(|| panic!("`{word}` names no test: {row}"));
+            let own = root.join("tests/it").join(format!("{module}.rs"));
+            let inside = |path: &str| root.join("src").join(path.replace("::", "/") + ".rs");
+            let found = has(own, test) || has(inside(module), test) || has(inside(&word), "*");
+            assert!(found, "there is no test `{word}`: {row}");
+            held += 1;
+        }
+        for trial in words(trials) {
+            let lab = root.join("tests/lab");
+            let found = lab.join("cases").join(&trial).is_file() || lab.join("faults").join(&trial).is_file();
+            assert!(found, "the lab has no trial `{trial}`: {row}");
+            held += 1;
+        }
+    }
+    assert!(held > 40, "only {held} tests and trials were read from the page");
 }
