@@ -4,6 +4,8 @@ use super::arguments::Where;
 use super::cluster::{self, Cluster};
 use super::context::Context;
 use super::exit::Exit;
+use super::planning::{self, Choice};
+use super::playbook_file;
 use crate::plan::drift::shown;
 use crate::plan::protection::{Protection, protects};
 use crate::playbook::defaults;
@@ -58,9 +60,16 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
 }
 
 fn ask(context: &Context, options: &Options) -> anyhow::Result<Topology> {
-    let access = defaults::access();
+    let (access, params) = match &options.playbook {
+        Some(path) => {
+            let loaded = playbook_file::load(context, path)?;
+            let params = planning::params(context, &loaded, &Choice::default())?;
+            (loaded.playbook.cluster, params)
+        }
+        None => (defaults::access(), Default::default()),
+    };
     let cluster = Cluster::named(context, &options.on, &access.seeds)?;
-    let found = super::block_on(cluster.discover(context, &access, &Default::default()))?;
+    let found = super::block_on(cluster.discover(context, &access, &params))?;
     Ok(found.topology)
 }
 
