@@ -160,6 +160,44 @@ fn nodes_that_are_down_count() {
     assert!(file.plan.hosts.len() < 11, "{} hosts", file.plan.hosts.len());
 }
 
+/// Where no level counts, two replicas may be out together: which data centre, which keyspace, and two such hosts.
+#[test]
+fn what_no_level_protects_is_said() {
+    let both = |factor| nts(&[("east", factor), ("west", factor)]);
+    let rings = [("cache", both(2)), ("orders", both(3)), ("twin", both(3))];
+    let topology = cluster(&[("east", 3, 2), ("west", 3, 2)], 4, &rings);
+    let said = |datacenters: &[&str], accept: &[&str], edit: &dyn Fn(&mut Playbook)| -> Vec<String> {
+        let names = |all: &[&str]| all.iter().map(|name| name.to_string()).collect();
+        let availability =
+            Availability { level: Level::LocalQuorum, datacenters: names(datacenters), accept: names(accept) };
+        let mut playbook = Playbook { availability: Some(availability), ..rolling(Level::LocalQuorum) };
+        edit(&mut playbook);
+        let warnings = planned(&playbook, &topology, &Options::default()).plan.warnings;
+        let these = warnings.into_iter().filter(|warning| warning.message.starts_with("no level protects"));
+        these.map(|warning| format!("{}\n{}", warning.message, warning.help.unwrap())).collect()
+    };
+    let as_is = |_: &mut Playbook| ();
+    let lines = said(&["east"], &["cache"], &as_is);
+    let [west] = &lines[..] else { panic!("{lines:?}") };
+    assert!(west.starts_with(
+        "no level protects what west holds, because `availability.datacenters` does not list it: 10.77.1."
+    ));
+    assert!(west.contains("share ranges of cache and may be out together"), "{west}");
+    assert!(west.contains("list it: `availability: { level: LOCAL_QUORUM, datacenters: [east, west] }`, or"), "{west}");
+    assert_eq!(said(&[], &["cache"], &as_is), Vec::<String>::new(), "where orders keeps its level, cache is apart too");
+    let lines = said(&[], &["cache", "orders", "twin"], &as_is);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[1].starts_with("no level protects orders, because it is accepted: 10.77.0."), "{lines:?}");
+    assert!(lines[1].contains("or use `strategy: topology`"), "{lines:?}");
+    assert_eq!(said(&[], &["cache", "orders"], &as_is), Vec::<String>::new(), "its twin of the same ring keeps it");
+    // what another rule sees to, or nobody takes out
+    let three = ["cache", "orders", "twin"];
+    assert_eq!(said(&["east"], &three, &|book| book.strategy = Strategy::Topology), Vec::<String>::new());
+    assert_eq!(said(&["east"], &three, &|book| book.concurrency.max_hosts = Some(1)), Vec::<String>::new());
+    let only_east = |book: &mut Playbook| book.targets.datacenters = vec!["east".into()];
+    assert_eq!(said(&["east"], &["cache"], &only_east), Vec::<String>::new());
+}
+
 /// A plan edited by hand, from which a need was taken, is no plan of the cluster.
 #[test]
 fn a_need_that_is_missing_is_found() {

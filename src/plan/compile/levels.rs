@@ -1,12 +1,13 @@
 //! `availability`: what the level of a phase asks for, or why it can never be kept.
 
 use crate::diagnostic::Diagnostic;
-use crate::plan::level::{self, Cannot};
-use crate::plan::model::Need;
-use crate::plan::select;
-use crate::playbook::model::{Availability, Playbook};
-use crate::topology::model::{HostIx, Topology};
-use std::collections::BTreeSet;
+use crate::plan::level::{self, Cannot, Room};
+use crate::plan::model::{Need, Warning};
+use crate::plan::{protection, select};
+use crate::playbook::model::{Availability, DatacenterOrder, Playbook, Strategy};
+use crate::topology::model::{HostIx, Replication, Topology};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// The needs of the phase's level as far as these hosts are concerned.
 ///
@@ -18,6 +19,93 @@ pub fn needs(book: &Playbook, topology: &Topology, worked: &BTreeSet<HostIx>) ->
     let needs = level::needs(topology, &book.cluster.keyspaces, (book.strategy, kept), worked);
     needs.map_err(|cannot| vec![impossible(book, kept, &cannot)])
 }
+
+/// Under `strategy: availability` the level alone keeps replicas apart. Where it does not count, in data centres that it
+/// leaves out and for keyspaces that are accepted, two of them may be out together: each is named, with two such hosts.
+pub fn unprotected(book: &Playbook, topology: &Topology, room: &Room, worked: &BTreeSet<HostIx>) -> Vec<Warning> {
+    let (Strategy::Availability, Some(kept)) = (book.strategy, &book.availability) else { return Vec::new() };
+    if book.concurrency.max_hosts == Some(1) {
+        return Vec::new();
+    }
+    let mut judged: BTreeMap<(HostIx, HostIx), bool> = BTreeMap::new();
+    let mut together = |a: HostIx, b: HostIx| {
+        let apart = || room.broken_by_two(&BTreeSet::from([a]), &BTreeSet::from([b])).is_some();
+        !*judged.entry((a, b)).or_insert_with(apart)
+    };
+    let one_by_one = book.concurrency.datacenters == DatacenterOrder::Serial;
+    let mut places: BTreeMap<&str, Warning> = BTreeMap::new();
+    let mut accepted: Vec<Warning> = Vec::new();
+    for (name, keyspace) in &topology.keyspaces {
+        if !protection::protects(&book.cluster.keyspaces, name) {
+            continue;
+        }
+        let accept = kept.accept.contains(name);
+        let Some(ring) = keyspace.ring.map(|ring| &topology.rings[ring]) else {
+            accepted.extend(accept.then(|| nobody_knows(name)));
+            continue;
+        };
+        let by_place =
+            one_by_one || kept.level.is_local() || matches!(keyspace.replication, Replication::NetworkTopology(_));
+        let mut free: BTreeSet<(HostIx, HostIx)> = BTreeSet::new();
+        for (a, b) in ring.sets.iter().flat_map(|set| pairs(set)) {
+            let place = topology.hosts[a].datacenter.as_str();
+            let elsewhere = by_place && place != topology.hosts[b].datacenter;
+            let left_out = !kept.datacenters.is_empty() && !kept.datacenters.iter().any(|name| name == place);
+            if elsewhere || !(accept || left_out) || !worked.contains(&a) || !worked.contains(&b) {
+                continue;
+            }
+            if left_out && !places.contains_key(place) && together(a, b) {
+                places.insert(place, in_no_level(kept, place, name, [a, b].map(|host| topology.hosts[host].address)));
+            } else if !left_out && together(a, b) {
+                free.insert((a, b));
+            }
+        }
+        let first = free.first().map(|(a, b)| [*a, *b].map(|host| topology.hosts[host].address));
+        accepted.extend(first.map(|two| of_no_level(name, two)));
+    }
+    places.into_values().chain(accepted).collect()
+}
+
+fn pairs(set: &[HostIx]) -> impl Iterator<Item = (HostIx, HostIx)> {
+    set.iter().enumerate().flat_map(|(place, a)| set[place + 1..].iter().map(|b| (*a, *b)))
+}
+
+fn in_no_level(kept: &Availability, place: &str, keyspace: &str, [a, b]: [IpAddr; 2]) -> Warning {
+    let all: Vec<&str> = kept.datacenters.iter().map(String::as_str).chain([place]).collect();
+    Warning {
+        message: format!(
+            "no level protects what {place} holds, because `availability.datacenters` does not list it: {a} and {b} \
+             share ranges of {keyspace} and may be out together"
+        ),
+        help: Some(format!(
+            "list it: `availability: {{ level: {}, datacenters: [{}] }}`, or work on it in a phase with `strategy: topology`",
+            kept.level.word(),
+            all.join(", ")
+        )),
+    }
+}
+
+fn of_no_level(keyspace: &str, [a, b]: [IpAddr; 2]) -> Warning {
+    Warning {
+        message: format!(
+            "no level protects {keyspace}, because it is accepted: {a} and {b} share ranges of it and may be out together"
+        ),
+        help: Some(ACCEPTED.into()),
+    }
+}
+
+fn nobody_knows(keyspace: &str) -> Warning {
+    Warning {
+        message: format!(
+            "no level protects {keyspace}, because it is accepted, and nobody knows where its replicas are: all of a \
+             range may be out together"
+        ),
+        help: Some(ACCEPTED.into()),
+    }
+}
+
+const ACCEPTED: &str = "take it out of `availability.accept` once it has the replicas, or use `strategy: topology`: with it \
+                        two replicas of a range are never out together";
 
 fn names_exist(book: &Playbook, topology: &Topology, kept: &Availability) -> Result<(), Vec<Diagnostic>> {
     let keyspaces = topology.keyspaces.keys().cloned().collect();

@@ -126,6 +126,11 @@ fn part(
     if !errors.is_empty() {
         return Err(errors);
     }
+    if chain.steps.iter().any(Step::disruptive) {
+        let new = levels::unprotected(book, topology, &room, &away.chosen);
+        let new: Vec<Warning> = new.into_iter().filter(|warning| !worked.warnings.contains(warning)).collect();
+        worked.warnings.extend(new);
+    }
     let rule = (book.strategy, &room);
     let datacenters = datacenters(topology, &order, names, (around.protection, around.groups), rule);
     let phase = Phase {
