@@ -214,6 +214,7 @@ fn topology(hosts: Vec<Host>, rings: Vec<Ring>, settings: usize) -> Topology {
         seeds: vec![],
         hint_window_ms: None,
         asked: vec![hosts[0].address],
+        placement: BTreeMap::new(),
         hosts,
     }
 }

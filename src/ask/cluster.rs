@@ -41,11 +41,11 @@ impl Asker {
     }
 
     /// Owners of the tokens (`ring`: its first and last column hold whatever the racks are called), and
-    /// the ring of one keyspace for each distinct replication setting (`describering`).
+    /// the ring of one keyspace for each distinct replication setting (`describering`), as far as that is sensible.
     ///
     /// Shared among the nodes given, of which there is at least one and which agree: each keyspace is asked of one.
     pub async fn rings(&self, nodes: &[NodeIx], said: &Said) -> Read<(RingView, BTreeMap<String, DescribedRing>)> {
-        let keyspaces = assembly::to_describe(&said.cluster.keyspaces);
+        let keyspaces = assembly::to_describe(said);
         let (first, second, third) = (nodes[0], nodes[1 % nodes.len()], nodes[2 % nodes.len()]);
         // the first has `ring` to read
         let of = |turn: usize| keyspaces.iter().skip(turn).step_by(3).map(String::as_str).collect::<Vec<_>>();

@@ -11,6 +11,7 @@ use crate::plan::compile::Answers;
 use crate::playbook::model::{Access, Playbook};
 use crate::playbook::template::Params;
 use crate::sandbox::{self, Sandbox};
+use crate::topology::assembly::Refused;
 use crate::topology::model::Topology;
 use anyhow::Context as _;
 use std::collections::BTreeMap;
@@ -213,6 +214,11 @@ pub fn not_discovered(error: DiscoverError) -> Failure {
         DiscoverError::Unreadable(_) => {
             (Exit::Unreachable, "what cannot be read is not guessed; if the text is right, please report it")
         }
+        DiscoverError::Refused(Refused::Misplaced(_)) => (
+            Exit::Refused,
+            "one of the two is wrong, and nothing may rest on it; try again, and if it says so again, please report it with \
+             `nodetool ring` and that `nodetool describering`",
+        ),
         DiscoverError::Refused(_) => (Exit::Refused, "wait until the cluster is calm, or mend it, and try again"),
         DiscoverError::Words(_) => (Exit::Refused, "no value of a cluster may be read twice by a shell"),
         DiscoverError::Snapshot { .. } | DiscoverError::File { .. } => {

@@ -107,5 +107,7 @@ fn text(topology: &Topology) -> String {
         let protects = if protects(&Keyspaces::Data, name) { "yes" } else { "no (`keyspaces: all` counts it)" };
         let _ = writeln!(out, "  {name:<22} {:<44} {protects}", self::shown(&keyspace.replication));
     }
+    let of = |name: &str| topology.keyspaces.get(name).map(|keyspace| self::shown(&keyspace.replication));
+    let _ = writeln!(out, "\nplacement: {}", crate::report::placement(&topology.placement, of));
     out
 }

@@ -17,6 +17,7 @@ pub fn estimate(plan: &Plan, topology: &Topology, waves: impl Fn(&Plan) -> Vec<W
         lower_bound_reason,
         waves_with_all_keyspaces: all.map(|all| waves(&all).len() as u32),
         asked: topology.asked.clone(),
+        placement: topology.placement.clone(),
     }
 }
 

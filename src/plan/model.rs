@@ -7,7 +7,7 @@ use crate::playbook::model::{
     ApproveScope, Availability, Check, DatacenterOrder, Demand, First, GateMeasure, Keyspaces, OnFailure, Retries,
     StepKind, Strategy, TakesDown, Waivable, Waiver,
 };
-use crate::topology::model::Replication;
+use crate::topology::model::{Placement, Replication};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -405,6 +405,9 @@ pub struct Estimate {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub asked: Vec<IpAddr>,
+    /// How the replica sets came to be known, under one keyspace of each replication setting. Empty: not recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub placement: BTreeMap<String, Placement>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

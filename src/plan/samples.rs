@@ -2,7 +2,7 @@
 
 use super::model::*;
 use crate::playbook::model::{Check, DatacenterOrder, Keyspaces, OnFailure, StepKind, Strategy, TakesDown};
-use crate::topology::model::{Factor, Host, Keyspace, Replication, Ring, TokenRange, Topology};
+use crate::topology::model::{Factor, Host, Keyspace, Placement, Replication, Ring, TokenRange, Topology};
 use std::collections::BTreeMap;
 
 /// Six hosts in three racks, RF 3: every range has one replica in each rack, every such triple is a range.
@@ -38,6 +38,7 @@ pub fn six_hosts_topology() -> Topology {
         seeds: vec!["10.77.0.11".parse().unwrap()],
         hint_window_ms: None,
         asked: vec!["10.77.0.11".parse().unwrap(), "10.77.0.12".parse().unwrap(), "10.77.0.13".parse().unwrap()],
+        placement: BTreeMap::from([("orders".into(), Placement::Compared)]),
     }
 }
 

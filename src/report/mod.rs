@@ -7,4 +7,4 @@ pub mod plain;
 pub mod plan;
 
 pub use gantt::gantt_svg;
-pub use plan::{accepted, limit, plan_html, plan_json, plan_markdown, plan_svg, plan_text};
+pub use plan::{accepted, limit, placement, plan_html, plan_json, plan_markdown, plan_svg, plan_text};

@@ -11,7 +11,7 @@ mod units;
 use crate::plan::file;
 use crate::plan::model::PlanFile;
 
-pub use facts::{accepted, limit};
+pub use facts::{accepted, limit, placement};
 pub use markdown::plan_markdown;
 pub use picture::{plan_html, plan_svg};
 pub use text::plan_text;

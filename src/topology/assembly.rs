@@ -4,9 +4,12 @@
 //! against `describecluster` and `gossipinfo` of the same node, and that against the other nodes asked;
 //! owners (`ring`) against the number of tokens in `status` and the ends of the ranges (`describering`).
 
+mod describe;
 mod rings;
 
-use super::model::{Host, Keyspace, Replication, Topology};
+pub use describe::to_describe;
+
+use super::model::{Host, Keyspace, Placement, Replication, Topology};
 use super::nodetool::{ClusterView, DescribedRing, GossipView, Movement, RingView, StatusRow, StatusView, shown};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +35,9 @@ pub enum Refused {
     /// A node joins, leaves or moves: placements are changing.
     #[error("{0}")]
     Movement(String),
+    /// A range is elsewhere than its tokens and its replication put it: one of the two is wrong, and nothing may rest on it.
+    #[error("{0}")]
+    Misplaced(String),
     /// The cluster cannot say what is needed.
     #[error("{0}")]
     NotSupported(String),
@@ -195,26 +201,6 @@ fn host_id(said: &Said, at: &IpAddr, row: &StatusRow) -> Option<String> {
     row.host_id.clone().or_else(|| said.gossip.nodes.get(at).and_then(|node| node.host_id.clone()))
 }
 
-/// Which keyspaces to ask `describering` of: one for each distinct replication setting, the first by name.
-///
-/// None for LocalStrategy (no constraint) and unknown strategies (no ring is believed). Keyspaces that
-/// are everywhere are asked one by one: the members of MetaStrategy are known to the cluster alone.
-pub fn to_describe(keyspaces: &BTreeMap<String, Replication>) -> Vec<String> {
-    let mut seen: BTreeSet<&Replication> = BTreeSet::new();
-    let mut names = Vec::new();
-    for (name, replication) in keyspaces {
-        let wanted = match replication {
-            Replication::Local | Replication::Unknown(_) => false,
-            Replication::Everywhere => true,
-            Replication::Simple(_) | Replication::NetworkTopology(_) => seen.insert(replication),
-        };
-        if wanted {
-            names.push(name.clone());
-        }
-    }
-    names
-}
-
 /// Makes the topology of answers that agree.
 ///
 /// `described` holds the ring of every keyspace in `to_describe`; `asked` the addresses of the nodes asked.
@@ -228,25 +214,21 @@ pub fn assemble(
     agree(said)?;
     let hosts = hosts(said, owners)?;
     let first = &said[0].cluster;
+    let placement = describe::placements(&said[0]);
     let mut rings = rings::Rings::new(&hosts, owners, &first.partitioner);
-    let mut shared: BTreeMap<&Replication, usize> = BTreeMap::new();
+    let mut shared: BTreeMap<&Replication, Option<usize>> = BTreeMap::new();
     let mut keyspaces = BTreeMap::new();
-    for (name, replication) in &first.keyspaces {
-        let ring = match (replication, described.get(name)) {
-            (Replication::Local, _) => continue,
-            (Replication::Unknown(_), _) => None,
-            (_, Some(text)) => {
-                let ring = rings.add(name, replication, text)?;
-                shared.entry(replication).or_insert(ring);
-                Some(ring)
-            }
-            (Replication::Everywhere, None) => return contradiction(format!("the ring of `{name}` was not asked for")),
-            (_, None) => Some(
-                *shared
-                    .get(replication)
-                    .ok_or_else(|| Refused::Contradiction(format!("the ring of `{name}` was not asked for")))?,
-            ),
+    for (name, replication) in first.keyspaces.iter().filter(|(_, replication)| **replication != Replication::Local) {
+        let ring = match (placement.get(name), described.get(name)) {
+            // the first by name that is replicated so stands for it
+            (None, _) => shared.get(replication).copied().flatten(),
+            (Some(Placement::UnknownStrategy), _) => None,
+            (Some(Placement::TooLarge), _) => Some(rings.computed(name, replication)?),
+            (Some(Placement::Compared), Some(text)) => Some(rings.compared(name, replication, text)?),
+            (Some(_), Some(text)) => Some(rings.described(name, text)?),
+            (Some(_), None) => return contradiction(format!("the ring of `{name}` was not asked for")),
         };
+        shared.entry(replication).or_insert(ring);
         keyspaces.insert(name.clone(), Keyspace { replication: replication.clone(), ring });
     }
     let rings = rings.done();
@@ -262,6 +244,7 @@ pub fn assemble(
         seeds: seeds.into_iter().collect(),
         hint_window_ms: None,
         asked,
+        placement,
     })
 }
 

@@ -31,6 +31,28 @@ pub struct Topology {
     /// Addresses of the nodes that were asked, in order, and agree.
     #[schemars(with = "Vec<String>")]
     pub asked: Vec<IpAddr>,
+    /// How the replica sets came to be known, one entry for each distinct replication setting: under the first keyspace
+    /// by name that is replicated so. Empty: whoever made this did not say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub placement: BTreeMap<String, Placement>,
+}
+
+/// How the replica sets of one replication setting came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// Computed from tokens and replication, and `describering` printed the same.
+    Compared,
+    /// Computed, and compared with nothing: the ring is too large to be printed.
+    TooLarge,
+    /// As `describering` printed them: replicas are transient, and which of them are is not printed.
+    Transient,
+    /// As `describering` printed them: the partitioner's tokens are no numbers.
+    Tokens,
+    /// As `describering` printed them: the strategy's members are known to the cluster alone.
+    Everywhere,
+    /// Not known, because the strategy is not: everybody conflicts with everybody.
+    UnknownStrategy,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

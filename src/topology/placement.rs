@@ -1,7 +1,7 @@
 //! Who holds a replica of what, computed from tokens as Cassandra computes it.
 //!
-//! Used where there is no cluster to ask (sandbox, simulator) and to check what a cluster said (`assembly`);
-//! a plan for a real cluster uses the replica sets that the cluster itself printed.
+//! Used where there is no cluster to ask (sandbox, simulator), to check what a cluster said (`assembly`), and in place of
+//! that where a ring is too large to be printed.
 
 use super::model::{Factor, Host, HostIx, Replication, Ring, TokenRange};
 use std::collections::{BTreeMap, BTreeSet};

@@ -86,6 +86,9 @@ impl Topology {
         if let Some(stranger) = self.asked.iter().chain(&self.seeds).find(|at| !addresses.contains(*at)) {
             return Err(format!("{stranger} was asked, or is a seed, and is no host"));
         }
+        if let Some(name) = self.placement.keys().find(|name| !self.keyspaces.contains_key(*name)) {
+            return Err(format!("it says how the ring of `{name}` is known, which is no keyspace of it"));
+        }
         self.validate_rings()
     }
 

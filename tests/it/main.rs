@@ -25,6 +25,7 @@ mod undo;
 mod topology_discover;
 mod topology_ask;
 mod topology_captures;
+mod topology_placement;
 mod groups;
 mod host_vars;
 mod hostile;

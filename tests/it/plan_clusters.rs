@@ -96,6 +96,7 @@ pub fn cluster(places: &[Place], each: u32, keyspaces: &[(&str, Replication)]) -
         hint_window_ms: None,
         seeds: hosts.iter().filter(firsts).map(|host| host.address).collect(),
         asked: hosts.iter().step_by(hosts.len().div_ceil(3)).map(|host| host.address).collect(),
+        placement: BTreeMap::new(),
         hosts,
         keyspaces: all,
         rings,

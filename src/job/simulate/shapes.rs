@@ -169,6 +169,7 @@ fn topology(dice: &mut Dice) -> Topology {
         seeds: vec![],
         hint_window_ms: None,
         asked: vec![],
+        placement: BTreeMap::new(),
     };
     for number in 0..dice.between(1, 4) {
         let replication = replication(dice, datacenters);

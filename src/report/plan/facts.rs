@@ -1,9 +1,11 @@
 //! The sentences about a plan, without layout. Text of others is still raw here.
 
 mod limits;
+mod placement;
 mod steps;
 
 pub use limits::{checks, limits, waits};
+pub use placement::placement;
 #[cfg(test)]
 pub use steps::replace_address;
 pub use steps::{command, done_when, shown_on, undo};
@@ -147,6 +149,12 @@ fn replicas(plan: &Plan, replication: &Replication) -> String {
         Replication::Simple(factor) => format!("RF {}, SimpleStrategy", number(factor)),
         other => drift::shown(other),
     }
+}
+
+/// Which rings were computed, and compared with what the cluster printed.
+pub fn placed(file: &PlanFile) -> String {
+    let replication = |name: &str| Some(replicas(&file.plan, &file.plan.keyspaces.get(name)?.replication));
+    placement(&file.estimate.placement, replication)
 }
 
 /// What is left out, and what it would cost.

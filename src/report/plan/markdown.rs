@@ -42,6 +42,7 @@ fn head(file: &PlanFile, text: &mut Vec<String>) {
     item("protected: ", Some(facts::protected(plan)));
     item("not protected: ", facts::left_out(file));
     item("asked of ", facts::asked(file));
+    item("placement: ", Some(facts::placed(file)));
     item("", units::groups(plan));
     item("with ", facts::params(plan));
     item("an outage is accepted: ", plan.accept_outage.clone());

@@ -28,6 +28,7 @@ fn the_six_hosts() {
         "rolling-reboot on cluster lab, asked of 3 nodes (10.77.0.11, .12, .13), which agree",
         "6 hosts · dc1: rack1 2, rack2 2, rack3 2 · Cassandra 5.0.5",
         "protected: orders (RF 3)",
+        "placement: computed, compared with `describering` of orders (RF 3)",
         "     2  rack2 10.77.0.12 .15  10.77.0.12 shares 2 ranges of orders with 10.77.0.11",
         "  3 waves; no plan that keeps the rule has fewer: 10.77.0.14, 10.77.0.15 and 10.77.0.16 exclude each other",
         "1 drain           10m  exit 0, and the node says `Mode: DRAINED`",
@@ -102,6 +103,34 @@ fn every_setting_is_said() {
         },
         "data centres in parallel",
     );
+}
+
+#[test]
+fn how_each_ring_is_known_is_said() {
+    use crate::topology::model::Placement::*;
+    let line = |known: &[(&str, crate::topology::model::Placement)]| {
+        let mut file = file(|_| ());
+        file.estimate.placement = known.iter().map(|(name, how)| (name.to_string(), *how)).collect();
+        let text = plan_text(&file, None);
+        let line = text.lines().find_map(|line| line.strip_prefix("placement: ")).unwrap().to_owned();
+        assert!(plan_markdown(&file).contains("\n* placement: "));
+        line
+    };
+    assert_eq!(line(&[]), "whether it was compared with `describering` is not recorded");
+    assert_eq!(
+        line(&[("a", TooLarge), ("b", Transient), ("c", Tokens), ("d", Everywhere), ("orders", Compared)]),
+        "computed, compared with `describering` of orders (RF 3); computed and not compared: a (too large a ring); as \
+         `describering` prints it, not computed: b (transient replicas), c (tokens that are no numbers), d (known to the \
+         cluster alone)"
+    );
+    assert_eq!(
+        line(&[("orders", UnknownStrategy)]),
+        "not known: orders (RF 3: everybody conflicts with everybody)",
+        "its replication is shown"
+    );
+    let many: Vec<String> = (10..25).map(|n| format!("k{n}")).collect();
+    let many: Vec<(&str, _)> = many.iter().map(|name| (name.as_str(), Compared)).collect();
+    assert!(line(&many).ends_with("k18, k19 and 5 more"));
 }
 
 #[test]

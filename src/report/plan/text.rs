@@ -53,6 +53,7 @@ fn header(file: &PlanFile, text: &mut Vec<String>) {
     let not = facts::left_out(file).map(|not| format!("; not: {not}")).unwrap_or_default();
     text.push(terminal(&format!("{} · {}", facts::hosts(plan), facts::releases(plan))));
     text.push(terminal(&format!("protected: {}{not}", facts::protected(plan))));
+    text.push(terminal(&format!("placement: {}", facts::placed(file))));
     text.extend(units::groups(plan).map(|groups| terminal(&groups)));
     if let Some(params) = facts::params(plan) {
         text.push(terminal(&format!("with {params}")));

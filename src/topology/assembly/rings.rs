@@ -1,7 +1,8 @@
 //! Described rings → replica sets of host indexes, each held against the owners of the tokens.
 
+use super::describe::by_number;
 use super::{Refused, contradiction};
-use crate::topology::model::{Factor, Host, HostIx, Replication, Ring, TokenRange};
+use crate::topology::model::{Host, HostIx, Replication, Ring, TokenRange};
 use crate::topology::nodetool::{DescribedRing, RingView};
 use crate::topology::placement;
 use std::cmp::Ordering;
@@ -32,20 +33,65 @@ impl<'a> Rings<'a> {
         let owner = |(token, at): (&String, &IpAddr)| Some((token.parse().ok()?, *index.get(at)?));
         let owners: Option<BTreeMap<i128, HostIx>> = owners.tokens.iter().map(owner).collect();
         // (one number written in two ways is no ring that can be walked)
-        let by_number = ["Murmur3Partitioner", "RandomPartitioner"].iter().any(|name| partitioner.ends_with(name));
         let owners = owners
-            .filter(|owners| by_number && owners.len() == tokens.len())
+            .filter(|owners| by_number(partitioner) && owners.len() == tokens.len())
             .map(|owners| owners.into_iter().collect());
         Rings { hosts, index, tokens, owners, rings: Vec::new() }
     }
 
-    /// Adds the ring of one keyspace, and holds it against what its replication makes of the tokens; gives its index.
-    pub fn add(
+    /// Adds the ring that the tokens and the replication make; gives its index.
+    pub fn computed(&mut self, keyspace: &str, replication: &Replication) -> Result<usize, Refused> {
+        let ring = self.walked(keyspace, replication)?;
+        Ok(self.keep(ring))
+    }
+
+    /// Adds the ring that the cluster printed.
+    pub fn described(&mut self, keyspace: &str, text: &DescribedRing) -> Result<usize, Refused> {
+        let ring = self.printed(keyspace, text)?;
+        Ok(self.keep(ring))
+    }
+
+    /// Adds the ring that is known in both ways, which must lead to one answer: an error in either would take out two
+    /// replicas of a range.
+    pub fn compared(
         &mut self,
         keyspace: &str,
         replication: &Replication,
-        described: &DescribedRing,
+        text: &DescribedRing,
     ) -> Result<usize, Refused> {
+        let said = self.printed(keyspace, text)?;
+        let computed = self.walked(keyspace, replication)?;
+        for (said_range, range) in said.ranges.iter().zip(&computed.ranges) {
+            let (said_set, set) = (&said.sets[said_range.set], &computed.sets[range.set]);
+            if said_set != set {
+                return Err(Refused::Misplaced(format!(
+                    "the range ({}, {}] of `{keyspace}` is on {} in describering, and on {} by its tokens and its \
+                     replication",
+                    said_range.start,
+                    said_range.end,
+                    self.addresses(said_set),
+                    self.addresses(set)
+                )));
+            }
+        }
+        Ok(self.keep(said))
+    }
+
+    fn keep(&mut self, ring: Ring) -> usize {
+        self.rings.push(ring);
+        self.rings.len() - 1
+    }
+
+    fn walked(&self, keyspace: &str, replication: &Replication) -> Result<Ring, Refused> {
+        match &self.owners {
+            Some(owners) => Ok(placement::replicas(owners, self.hosts, replication)),
+            None => {
+                contradiction(format!("the tokens in ring are no numbers, and the ring of `{keyspace}` needs them"))
+            }
+        }
+    }
+
+    fn printed(&self, keyspace: &str, described: &DescribedRing) -> Result<Ring, Refused> {
         self.places(keyspace, described)?;
         let ends: BTreeSet<&str> = described.ranges.iter().map(|range| range.end.as_str()).collect();
         if let Some(token) = self.tokens.symmetric_difference(&ends).next() {
@@ -70,37 +116,7 @@ impl<'a> Rings<'a> {
             });
             ring.ranges.push(TokenRange { start: range.start.clone(), end: range.end.clone(), set: index });
         }
-        self.as_computed(keyspace, replication, &ring)?;
-        self.rings.push(ring);
-        Ok(self.rings.len() - 1)
-    }
-
-    /// Two ways to know who holds a replica of what must lead to one answer: an error in either would take out two
-    /// replicas of a range. Only the cluster's own word counts where replicas are transient, or placed by what is not
-    /// known here, and where tokens are not numbers.
-    fn as_computed(&self, keyspace: &str, replication: &Replication, said: &Ring) -> Result<(), Refused> {
-        let whole = |factor: &Factor| factor.transient == 0;
-        let known = match replication {
-            Replication::Simple(factor) => whole(factor),
-            Replication::NetworkTopology(factors) => factors.values().all(whole),
-            _ => false,
-        };
-        let (true, Some(owners)) = (known, &self.owners) else { return Ok(()) };
-        let computed = placement::replicas(owners, self.hosts, replication);
-        for (said_range, range) in said.ranges.iter().zip(&computed.ranges) {
-            let (said_set, set) = (&said.sets[said_range.set], &computed.sets[range.set]);
-            if said_set != set {
-                return contradiction(format!(
-                    "the range ({}, {}] of `{keyspace}` is on {} in describering, and on {} by its tokens and its \
-                     replication",
-                    said_range.start,
-                    said_range.end,
-                    self.addresses(said_set),
-                    self.addresses(set)
-                ));
-            }
-        }
-        Ok(())
+        Ok(ring)
     }
 
     fn addresses(&self, set: &[HostIx]) -> String {

@@ -83,7 +83,7 @@ fn computed_placement_is_what_two_data_centres_printed() {
     let hosts = hosts(std::slice::from_ref(&said), &owners).unwrap();
     let described = parse_describering(&read(&format!("{folder}/describering_orders.out"))).unwrap();
     let mut rings = rings::Rings::new(&hosts, &owners, &said.cluster.partitioner);
-    rings.add("orders", &said.cluster.keyspaces["orders"], &described).unwrap();
+    rings.described("orders", &described).unwrap();
     let computed = replicas(&tokens(&owners, &hosts), &hosts, &said.cluster.keyspaces["orders"]);
     assert_eq!(rings.done(), [computed]);
     let sizes: BTreeSet<usize> = described.ranges.iter().map(|range| range.endpoints.len()).collect();
@@ -325,22 +325,6 @@ fn the_same_nodes_in_an_upgrade_agree() {
         let said = hosts.map(|host| said(&format!("upgrade-4.1.10-5.0.5/{step}/{host}")));
         agree(&said).unwrap_or_else(|refused| panic!("{step}: {refused}"));
     }
-}
-
-#[test]
-fn which_rings_are_asked_for() {
-    let simple = |total| Replication::Simple(Factor { total, transient: 0 });
-    let keyspaces = [
-        ("a", simple(1)),
-        ("b", simple(1)),
-        ("c", simple(2)),
-        ("d", Replication::Local),
-        ("e", Replication::Unknown("x".into())),
-        ("f", Replication::Everywhere),
-        ("g", Replication::Everywhere),
-    ];
-    let keyspaces = keyspaces.map(|(name, replication)| (name.to_string(), replication)).into();
-    assert_eq!(to_describe(&keyspaces), ["a", "c", "f", "g"]);
 }
 
 #[test]

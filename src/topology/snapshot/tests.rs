@@ -1,5 +1,5 @@
 use super::*;
-use crate::topology::model::{Factor, Host, Keyspace};
+use crate::topology::model::{Factor, Host, Keyspace, Placement};
 use crate::topology::placement::replicas;
 
 fn sample() -> Topology {
@@ -20,6 +20,7 @@ fn sample() -> Topology {
         cluster: "lab".into(),
         partitioner: "Murmur3Partitioner".into(),
         asked: vec![hosts[0].address],
+        placement: [("orders".to_string(), Placement::Compared)].into(),
         seeds: vec![hosts[1].address],
         hint_window_ms: Some(10_800_000),
         hosts,
@@ -33,6 +34,16 @@ fn what_was_written_is_read() {
     let text = write(&sample());
     assert_eq!(read(&text), Ok(sample()));
     assert_eq!(write(&read(&text).unwrap()), text);
+}
+
+/// A snapshot of a version that did not say how its rings are known.
+#[test]
+fn an_older_snapshot_is_read() {
+    let mut older = sample();
+    older.placement.clear();
+    let text = write(&older);
+    assert!(!text.contains("placement"));
+    assert_eq!(read(&text), Ok(older));
 }
 
 #[test]
@@ -66,13 +77,17 @@ fn other_forms_are_refused() {
 #[test]
 fn what_contradicts_itself_is_refused() {
     type Change = fn(&mut Topology);
-    let changes: [(Change, &str); 16] = [
+    let changes: [(Change, &str); 17] = [
         (|t| t.hosts.clear(), "it has no host"),
         (|t| t.hosts[1].address = t.hosts[0].address, "10.0.0.1 is listed twice"),
         (|t| t.hosts[1].id = "id-1".into(), "host id id-1 is listed twice"),
         (|t| t.hosts[1].rack.clear(), "10.0.0.2 has no id, data centre or rack"),
         (|t| t.hosts.swap(0, 2), "out of order"),
         (|t| t.seeds.push("192.0.2.1".parse().unwrap()), "192.0.2.1 was asked, or is a seed, and is no host"),
+        (
+            |t| assert!(t.placement.insert("x".into(), Placement::Compared).is_none()),
+            "how the ring of `x` is known, which is no keyspace",
+        ),
         (|t| t.rings[0].sets[0] = vec![0, 3], "ring 0 names host 3 of 3"),
         (|t| t.rings[0].sets[0] = vec![1, 0], "is not in ascending order"),
         (|t| t.rings[0].sets[0] = vec![1, 1], "is not in ascending order"),
