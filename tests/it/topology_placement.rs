@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, expect, find};
 use rollbook::topology::assembly::{Said, agree, assemble, to_describe};
-use rollbook::topology::model::{Placement, Replication, Topology};
+use rollbook::topology::model::{Factor, Placement, Replication, Topology};
 use rollbook::topology::nodetool::*;
 use rollbook::topology::placement::replicas;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,23 +56,99 @@ fn topology(capture: &Capture, keep: impl Fn(&str) -> bool) -> Topology {
     assemble(&[said], &capture.owners, &described, vec![], vec![]).unwrap_or_else(|refused| panic!("{refused}"))
 }
 
+fn factors(replication: &Replication) -> BTreeMap<&str, Factor> {
+    match replication {
+        Replication::NetworkTopology(factors) => factors.iter().map(|(dc, factor)| (dc.as_str(), *factor)).collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
 #[test]
 fn every_ring_that_a_real_node_printed_is_the_one_that_is_computed() {
     let (mut rings, mut ranges) = (0, 0);
+    let mut shapes: BTreeSet<&str> = BTreeSet::new();
     for (dir, capture) in all() {
         for name in capture.described.keys() {
             // each by itself, so that none stands for another of the same replication
             let topology = topology(&capture, |other| other == name);
-            assert_eq!(topology.placement, [(name.clone(), Placement::Compared)].into(), "{}", dir.display());
+            let replication = &topology.keyspaces[name].replication;
+            // (which replicas are transient is not printed; where they are is computed as for others)
+            let transient = factors(replication).values().any(|factor| factor.transient > 0);
+            let how = if transient { Placement::Transient } else { Placement::Compared };
+            assert_eq!(topology.placement, [(name.clone(), how)].into(), "{}", dir.display());
             let host = |at| topology.by_address(at).unwrap();
             let tokens: Vec<(i128, usize)> =
                 capture.owners.tokens.iter().map(|(token, at)| (token.parse().unwrap(), host(*at))).collect();
-            let computed = replicas(&tokens, &topology.hosts, &topology.keyspaces[name].replication);
+            let computed = replicas(&tokens, &topology.hosts, replication);
             assert_eq!(topology.rings, [computed], "{name} in {}", dir.display());
             (rings, ranges) = (rings + 1, ranges + topology.rings[0].ranges.len());
+            shapes.extend(shape(&topology, name));
         }
     }
-    assert!(rings >= 17 && ranges > 200, "{rings} rings of {ranges} ranges");
+    let expected = [
+        "SimpleStrategy",
+        "data centres with factors of their own",
+        "fewer nodes than replicas",
+        "fewer racks than replicas",
+        "no replica in a data centre",
+        "one token",
+        "sixteen tokens",
+        "transient replicas",
+        "uneven racks",
+    ];
+    assert_eq!(shapes, expected.into());
+    assert!(rings >= 50 && ranges > 1_000, "{rings} rings of {ranges} ranges");
+}
+
+/// What is special in the ring of one keyspace.
+fn shape(topology: &Topology, name: &str) -> Vec<&'static str> {
+    let replication = &topology.keyspaces[name].replication;
+    let factors = factors(replication);
+    let mut racks: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
+    for host in &topology.hosts {
+        *racks.entry(&host.datacenter).or_default().entry(&host.rack).or_insert(0) += 1;
+    }
+    let some = |holds: &dyn Fn(&BTreeMap<&str, u32>, Factor) -> bool| {
+        racks.iter().any(|(dc, racks)| factors.get(dc).is_some_and(|factor| holds(racks, *factor)))
+    };
+    let totals: BTreeSet<u32> = factors.values().map(|factor| factor.total).filter(|total| *total > 0).collect();
+    let special = [
+        ("SimpleStrategy", matches!(replication, Replication::Simple(_))),
+        ("data centres with factors of their own", totals.len() > 1),
+        ("fewer nodes than replicas", some(&|racks, factor| racks.values().sum::<u32>() < factor.total)),
+        ("fewer racks than replicas", some(&|racks, factor| racks.len() < factor.total as usize)),
+        ("no replica in a data centre", !factors.is_empty() && racks.keys().any(|dc| !totals_at(&factors, dc))),
+        ("one token", topology.hosts.iter().all(|host| host.tokens == 1)),
+        ("sixteen tokens", topology.hosts.iter().all(|host| host.tokens == 16)),
+        ("transient replicas", some(&|_, factor| factor.transient > 0)),
+        ("uneven racks", some(&|racks, _| racks.values().min() != racks.values().max())),
+    ];
+    special.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect()
+}
+
+fn totals_at(factors: &BTreeMap<&str, Factor>, dc: &str) -> bool {
+    factors.get(dc).is_some_and(|factor| factor.total > 0)
+}
+
+/// As a cluster is read: once for each replication, whichever keyspaces have it.
+#[test]
+fn equal_replication_is_computed_once() {
+    let mut twins = 0;
+    for (dir, capture) in all().into_iter().filter(|(_, capture)| capture.described.contains_key("twin")) {
+        let topology = topology(&capture, |_| true);
+        let distinct: BTreeSet<&Replication> =
+            topology.keyspaces.values().map(|keyspace| &keyspace.replication).collect();
+        assert_eq!(
+            (topology.rings.len(), topology.placement.len()),
+            (distinct.len(), distinct.len()),
+            "{}",
+            dir.display()
+        );
+        assert_eq!(topology.keyspaces["twin"].ring, topology.keyspaces["p0"].ring);
+        assert!(!topology.placement.contains_key("twin"));
+        twins += 1;
+    }
+    assert_eq!(twins, 3);
 }
 
 /// Nodes that answer as they did in a capture, but for one range of `system_auth`, which they put on another host.

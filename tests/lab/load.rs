@@ -42,6 +42,9 @@ struct Args {
     /// Only give keyspace `orders` this replication.
     #[arg(long)]
     alter: Option<String>,
+    /// Only run these statements, one after the other.
+    #[arg(long)]
+    cql: Vec<String>,
     /// Only give table `orders.load` this comment: a change of the schema that changes no replica's place.
     #[arg(long)]
     comment: Option<String>,
@@ -134,6 +137,12 @@ fn keep(mut records: mpsc::UnboundedReceiver<Record>, out: PathBuf) -> Result<BT
 async fn main() -> Result<()> {
     let args = Args::parse();
     let session = SessionBuilder::new().known_nodes(&args.hosts).build().await.context("connecting")?;
+    if !args.cql.is_empty() {
+        for statement in args.cql {
+            session.query_unpaged(statement.clone(), ()).await.with_context(|| statement)?;
+        }
+        return Ok(());
+    }
     if let Some(replication) = args.alter {
         session.query_unpaged(format!("ALTER KEYSPACE orders WITH replication = {replication}"), ()).await?;
         return Ok(());
