@@ -14,7 +14,7 @@ pub fn go_on(question: &str) -> anyhow::Result<bool> {
             .help("add `--yes`, or save the plan for review: `rollbook plan FILE … --out plan.json`, then `rollbook run plan.json`")
             .into());
     }
-    eprint!("{question} [y/N] ");
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
     std::io::stderr().flush()?;
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;

@@ -56,7 +56,7 @@ pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &mut 
     for finding in &findings {
         let word = if finding.severity == Severity::Error { "error" } else { "warning" };
         if finding.severity == Severity::Error || !context.quiet {
-            eprintln!("{word}: {}\n help: {}", finding.message, finding.help);
+            let _ = writeln!(std::io::stderr(), "{word}: {}\n help: {}", finding.message, finding.help);
         }
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();

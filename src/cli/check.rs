@@ -108,9 +108,9 @@ pub fn run(cli: &Cli, options: &Options) -> anyhow::Result<Exit> {
         Format::Text => {
             for (number, file) in read.iter().enumerate() {
                 if number > 0 && !file.findings().is_empty() {
-                    eprintln!();
+                    let _ = writeln!(std::io::stderr());
                 }
-                eprint!("{}", file.rendered(colour));
+                let _ = write!(std::io::stderr(), "{}", file.rendered(colour));
                 match &file.result {
                     Ok((playbook, _)) if options.explain => write!(out, "{}", playbook::explain(playbook)),
                     Ok((playbook, _)) => writeln!(out, "{}: {} is a sound playbook", file.name, summary(playbook)),

@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use crate::job::event::Ms;
 use crate::store::{Store, StoreError, home};
 use std::io::IsTerminal;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -39,7 +40,7 @@ impl Context {
     /// Something for a person, on standard error; `--quiet` silences it.
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{line}");
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 

@@ -3,14 +3,13 @@
 use super::arguments::Where;
 use super::cluster::Cluster;
 use super::context::Context;
-use super::exit::Exit;
+use super::exit::{Exit, Failure};
 use super::planning::{Asked, Choice};
-use super::playbook_file;
+use super::{playbook_file, saved_plan};
 use crate::plan::file;
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -52,6 +51,9 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         Some(path) => Asked::snapshot(path)?,
         None => Asked::Live(Box::new(Cluster::named(context, &options.on, &loaded.playbook.cluster.seeds)?)),
     };
+    if let Some(path) = &options.out {
+        only_over_a_plan(path)?;
+    }
     let (topology, sealed) = asked.planned(context, &loaded, &options.choice)?;
     let saved = options.out.as_ref().map(|path| path.display().to_string());
     let command = saved.as_ref().map(|path| {
@@ -72,12 +74,26 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         Format::Svg => crate::report::plan_svg(&sealed),
         Format::Html => crate::report::plan_html(&sealed),
     };
+    // (what is said to be saved is)
+    if let Some((path, _)) = saved {
+        std::fs::write(path, file::write(&sealed))
+            .map_err(|error| Failure::new(Exit::Usage, format!("cannot write `{path}`: {error}")))?;
+    }
     std::io::stdout().write_all(text.as_bytes())?;
     if let Some((path, command)) = saved {
-        std::fs::write(path, file::write(&sealed)).with_context(|| format!("cannot write `{path}`"))?;
         if options.format != Format::Text || context.verbose > 0 {
             context.say(format_args!("plan {} saved to {path}; next: {command}", sealed.hash));
         }
     }
     Ok(if options.detailed_exitcode && !sealed.plan.hosts.is_empty() { Exit::WorkToDo } else { Exit::Done })
+}
+
+/// A plan takes the place of an earlier one, and of nothing else: `--out` may well be given the playbook by mistake.
+fn only_over_a_plan(path: &Path) -> anyhow::Result<()> {
+    let Ok(bytes) = std::fs::read(path) else { return Ok(()) };
+    if bytes.is_empty() || saved_plan::is_one(&bytes) {
+        return Ok(());
+    }
+    let message = format!("`--out`: `{}` exists and is no plan; it is not written over", path.display());
+    Err(Failure::new(Exit::Usage, message).help("name another file, or remove that one first").into())
 }

@@ -9,6 +9,7 @@ use crate::playbook::{self, model::Playbook};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
+use std::io::Write as _;
 use std::path::Path;
 
 /// More than any playbook has; what lies behind is never read (a device, a log by mistake).
@@ -118,7 +119,7 @@ impl Loaded {
 fn print(context: &Context, findings: &[Diagnostic], name: &str, text: &str) {
     let draw = if context.colour(&std::io::stderr()) { diagnostic::render_coloured } else { diagnostic::render };
     for finding in findings {
-        eprintln!("{}", draw(finding, name, text).trim_end());
+        let _ = writeln!(std::io::stderr(), "{}", draw(finding, name, text).trim_end());
     }
 }
 

@@ -16,6 +16,7 @@ use crate::store::owner::{Owner, Stat};
 use rustix::process::Signal;
 use std::ffi::OsString;
 use std::io;
+use std::io::Write as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -58,7 +59,7 @@ struct Args {
 /// Entry of the hidden subcommand; `args` are those after its name. Returns the exit status.
 pub fn child_main(args: Vec<OsString>) -> u8 {
     let Some(args) = parse(args) else {
-        eprintln!("error: `{SUBCOMMAND}` is for rollbook itself");
+        let _ = writeln!(std::io::stderr(), "error: `{SUBCOMMAND}` is for rollbook itself");
         return USAGE;
     };
     if args.exec { become_command(&args) } else { watch(&args) }
@@ -186,7 +187,7 @@ async fn sweep(command: u32, patience: Duration, signals: &mut Signals) {
             () = &mut over => {
                 // Its standard error is the command's own file.
                 let patience = patience.as_secs();
-                eprintln!("rollbook: what the command left running did not end within {patience} s and is ended");
+                let _ = writeln!(std::io::stderr(), "rollbook: what the command left running did not end within {patience} s and is ended");
                 break;
             }
         }

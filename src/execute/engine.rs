@@ -361,12 +361,7 @@ impl<'a> Engine<'a> {
 pub fn held(frame: &Frame) -> Vec<String> {
     let mut nodes: BTreeSet<NodeIx> = frame.plan.hosts.iter().map(|target| target.node).collect();
     if frame.disruptive {
-        let exclude = |a: NodeIx, b: NodeIx| {
-            let mut phases = frame.plan.phases.iter();
-            phases.any(|phase| frame.conflicts.exclude_each_other(phase.strategy, a, b))
-        };
-        let kept = |node: &NodeIx| nodes.iter().any(|target| exclude(*target, *node));
-        let kept: Vec<NodeIx> = (0..frame.plan.nodes.len()).filter(kept).collect();
+        let kept: Vec<NodeIx> = nodes.iter().flat_map(|target| frame.kept_for(*target)).collect();
         nodes.extend(kept);
     }
     nodes.into_iter().map(|node| frame.plan.nodes[node].id.clone()).collect()

@@ -126,13 +126,32 @@ impl<'a> Frame<'a> {
 
     /// May the two not be out together in this phase?
     pub fn exclude_each_other(&self, job: &Job, a: NodeIx, b: NodeIx) -> bool {
-        self.conflicts.exclude_each_other(self.strategy(job), a, b) || self.too_many_of_two(job, a, b).is_some()
+        let strategy = self.strategy(job);
+        let by_pairs = match (self.plan.known_down.contains(&a), self.plan.known_down.contains(&b)) {
+            (false, false) => self.conflicts.exclude_each_other(strategy, a, b),
+            // it is away for good: it occupies the ranges that it holds itself, and no slot of its data centre
+            (_, true) => self.conflicts.excludes_one_that_is_away(strategy, a, b),
+            (true, false) => self.conflicts.excludes_one_that_is_away(strategy, b, a),
+        };
+        by_pairs || self.too_many_of_two(job, a, b).is_some()
+    }
+
+    /// Nodes that some phase keeps up, or some of them, while this one is away: by pairs, or by a level.
+    pub fn kept_for(&self, node: NodeIx) -> BTreeSet<NodeIx> {
+        let by_pairs = |other: &NodeIx| {
+            let mut phases = self.plan.phases.iter();
+            phases.any(|phase| self.conflicts.exclude_each_other(phase.strategy, node, *other))
+        };
+        let by_level = self.rooms.iter().flat_map(|room| room.with(self.unit(node)));
+        (0..self.plan.nodes.len()).filter(by_pairs).chain(by_level).collect()
     }
 
     /// A range that those two alone, with all that go out with them, would leave below its level.
     fn too_many_of_two(&self, job: &Job, a: NodeIx, b: NodeIx) -> Option<&'a Need> {
         let room = self.room(job).filter(|_| self.rules.keep_the_level)?;
-        room.broken_by_two(self.unit(a), self.unit(b))
+        let alone = |node: NodeIx| self.plan.known_down.contains(&node).then(|| BTreeSet::from([node]));
+        let (down_a, down_b) = (alone(a), alone(b));
+        room.broken_by_two(down_a.as_ref().unwrap_or(self.unit(a)), down_b.as_ref().unwrap_or(self.unit(b)))
     }
 
     /// A range that is left below its level when these go out while those are away.

@@ -136,8 +136,11 @@ pub fn with_all_keyspaces(plan: &Plan, topology: &Topology) -> Option<Plan> {
         let names = phase.datacenters.iter().map(|dc| dc.name.clone()).collect();
         if let Some(kept) = &phase.availability {
             let worked = order.iter().copied().collect();
+            let disruptive = plan.steps[phase.from..phase.to].iter().any(|step| step.disruptive());
+            let (known_down, grouped) = (&plan.known_down, !plan.groups.is_empty());
+            let planned = level::Planned { worked: &worked, known_down, grouped, disruptive };
             // (a keyspace that is left out may be unable to keep the level: then there is nothing to compare with)
-            phase.needs = level::needs(topology, &Keyspaces::All, (phase.strategy, kept), &worked).ok()?;
+            phase.needs = level::needs(topology, &Keyspaces::All, (phase.strategy, kept), &planned).ok()?;
         }
         let room = Room::new(&phase.needs, topology.hosts.len(), None);
         let datacenters =

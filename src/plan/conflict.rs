@@ -76,6 +76,15 @@ impl Conflicts {
         !self.units[a].contains(&b) && self.units[b].iter().any(|node| self.neighbours[a].contains(node))
     }
 
+    /// Does `away`, which nobody is going to bring back in this run, keep `node` up, or one that goes out with it? It does
+    /// so by the ranges that it holds itself.
+    pub fn excludes_one_that_is_away(&self, strategy: Strategy, node: NodeIx, away: NodeIx) -> bool {
+        if matches!(strategy, Strategy::All | Strategy::Availability) || self.units[node].contains(&away) {
+            return false;
+        }
+        self.everybody.is_some() || self.units[node].iter().any(|of| self.shared.contains_key(&key(*of, away)))
+    }
+
     /// The most ranges of one keyspace that both hold.
     pub fn ranges(&self, a: NodeIx, b: NodeIx) -> u32 {
         self.shared.get(&key(a, b)).map_or(0, |(_, ranges)| *ranges)

@@ -16,39 +16,58 @@ pub enum Cannot {
     Unknown { keyspace: String, why: String },
     /// A range needs every replica that it has.
     Never { keyspace: String, why: String },
+    /// A range is below the level before anybody is taken out.
+    Below { keyspace: String, why: String },
+}
+
+/// What is planned, as far as a level is concerned.
+pub struct Planned<'a> {
+    pub worked: &'a BTreeSet<HostIx>,
+    pub known_down: &'a BTreeSet<HostIx>,
+    /// Some hosts go out together, whatever ranges they share.
+    pub grouped: bool,
+    /// Does any step take a host away?
+    pub disruptive: bool,
 }
 
 /// What the level asks for, of every keyspace that protects and is not accepted, as far as a host that is worked on is
 /// concerned and the strategy does not see to it by itself.
 ///
 /// # Errors
-/// The first keyspace that can never keep it while a host that is worked on is away.
+/// The first keyspace that can never keep it while a host that is worked on is away, or that does not keep it as it is.
+/// Where nothing is taken out, what the level cannot say is left out.
 pub fn needs(
     topology: &Topology,
     asked: &Keyspaces,
     (strategy, kept): (Strategy, &Availability),
-    worked: &BTreeSet<HostIx>,
+    planned: &Planned,
 ) -> Result<Vec<Need>, Cannot> {
     let mut found = Found::default();
     let mut done: BTreeMap<(usize, &Replication), &String> = BTreeMap::new();
     let counts = |name: &String| protects(asked, name) && !kept.accept.contains(name);
     for (name, keyspace) in topology.keyspaces.iter().filter(|(name, _)| counts(name)) {
         let unknown = |why: String| Cannot::Unknown { keyspace: name.clone(), why };
-        readable(topology, name).map_err(unknown)?;
-        if transient(&keyspace.replication) {
-            return Err(unknown("which of its replicas are transient, and hold not all, is not known".into()));
+        let known = readable(topology, name).and_then(|_| match transient(&keyspace.replication) {
+            true => Err("which of its replicas are transient, and hold not all, is not known".into()),
+            false => Ok(()),
+        });
+        match known {
+            Err(why) if planned.disruptive => return Err(unknown(why)),
+            Err(_) => continue,
+            Ok(()) => {}
         }
         let Some(index) = keyspace.ring else { continue };
         // keyspaces of equal replication ask for the same, and the first by name stands for them
         if done.insert((index, &keyspace.replication), name).is_none() {
-            found.of_keyspace(topology, name, &topology.rings[index], &keyspace.replication, kept, worked)?;
+            found.of_keyspace(topology, (name, &topology.rings[index], &keyspace.replication), kept, planned)?;
         }
     }
-    Ok(if follows_from(strategy, kept.level) { Vec::new() } else { found.needs() })
+    Ok(if follows_from(strategy, kept.level) && !planned.grouped { Vec::new() } else { found.needs() })
 }
 
 /// Does the strategy keep such a level by itself, once every range can spare one replica in each data centre? Under
-/// `topology` and `one` at most one replica of a range is out in a data centre, and all others there are up.
+/// `topology` and `one` at most one replica of a range is out in a data centre, and all others there are up. (Not where
+/// hosts go out together.)
 fn follows_from(strategy: Strategy, level: Level) -> bool {
     matches!(strategy, Strategy::Topology | Strategy::One) && level.is_local()
 }
@@ -84,11 +103,9 @@ impl Found {
     fn of_keyspace(
         &mut self,
         topology: &Topology,
-        name: &str,
-        ring: &Ring,
-        replication: &Replication,
+        (name, ring, replication): (&str, &Ring, &Replication),
         kept: &Availability,
-        worked: &BTreeSet<HostIx>,
+        planned: &Planned,
     ) -> Result<(), Cannot> {
         let mut ranges = vec![0u32; ring.sets.len()];
         let mut first: Vec<Option<&str>> = vec![None; ring.sets.len()];
@@ -98,12 +115,20 @@ impl Found {
         }
         for (at, set) in ring.sets.iter().enumerate().filter(|(at, _)| ranges[*at] > 0) {
             for part in parts(topology, set, replication, kept) {
-                if !part.nodes.iter().any(|node| worked.contains(node)) {
+                let end = first[at].unwrap_or_default();
+                let up = part.nodes.iter().filter(|node| !planned.known_down.contains(node)).count() as u32;
+                if up < part.needed && planned.disruptive {
+                    return Err(below(topology, name, kept.level, (&part, up), end));
+                }
+                if !part.nodes.iter().any(|node| planned.worked.contains(node)) {
                     continue;
                 }
                 let replicas = part.nodes.len() as u32;
                 if part.needed >= replicas {
-                    return Err(never(topology, name, kept.level, &part, first[at].unwrap_or_default()));
+                    if planned.disruptive {
+                        return Err(never(topology, name, kept.level, &part, end));
+                    }
+                    continue;
                 }
                 self.add(name, &part, replicas - part.needed, ranges[at]);
             }
@@ -174,7 +199,7 @@ fn configured(replication: &Replication, datacenter: Option<&str>) -> u32 {
     match replication {
         Replication::NetworkTopology(factors) => {
             let here = factors.iter().filter(|(name, _)| datacenter.is_none_or(|wanted| wanted == name.as_str()));
-            here.map(|(_, factor)| factor.total).sum()
+            here.fold(0, |sum: u32, (_, factor)| sum.saturating_add(factor.total))
         }
         Replication::Simple(factor) => factor.total,
         _ => 0,
@@ -182,17 +207,32 @@ fn configured(replication: &Replication, datacenter: Option<&str>) -> u32 {
 }
 
 fn never(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &str) -> Cannot {
+    let why = format!("{}: none may be away", wanted(topology, keyspace, level, part, end));
+    Cannot::Never { keyspace: keyspace.to_owned(), why }
+}
+
+fn below(topology: &Topology, keyspace: &str, level: Level, (part, up): (&Part, u32), end: &str) -> Cannot {
+    let why = match up as usize == part.nodes.len() {
+        true => format!("{}: it is below the level as it is", wanted(topology, keyspace, level, part, end)),
+        false => format!(
+            "{}, and without those that are known to be down {up} are left: it is below the level as it is",
+            wanted(topology, keyspace, level, part, end)
+        ),
+    };
+    Cannot::Below { keyspace: keyspace.to_owned(), why }
+}
+
+fn wanted(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &str) -> String {
     let holders: Vec<String> = part.nodes.iter().map(|node| topology.hosts[*node].address.to_string()).collect();
     let place = part.datacenter.map(|name| format!(" in {name}")).unwrap_or_default();
     let plural = if part.nodes.len() == 1 { "" } else { "s" };
-    let why = format!(
-        "{} needs {} of the {} replica{plural} that the range of {keyspace} up to token {end} has{place} ({}): none may be away",
+    format!(
+        "{} needs {} of the {} replica{plural} that the range of {keyspace} up to token {end} has{place} ({})",
         level.word(),
         part.needed,
         part.nodes.len(),
         holders.join(", ")
-    );
-    Cannot::Never { keyspace: keyspace.to_owned(), why }
+    )
 }
 
 /// The needs of one phase, ready to be asked often.

@@ -262,7 +262,12 @@ fn limits(plan: &Plan, found: &mut Vec<String>) {
     let disruptive = plan.steps.iter().any(|step| step.disruptive());
     let accepted = plan.accept_outage.as_ref().is_some_and(|reason| !reason.trim().is_empty());
     let all = |phase: &Phase| phase.strategy == Strategy::All && phase.disruptive(plan);
-    if plan.phases.iter().any(all) && !accepted {
+    // (a level that counts nothing keeps nobody apart)
+    let nothing = |phase: &Phase| {
+        let several = phase.hosts.len() > 1 && phase.max_hosts != Some(1);
+        phase.strategy == Strategy::Availability && phase.needs.is_empty() && several && phase.disruptive(plan)
+    };
+    if plan.phases.iter().any(|phase| all(phase) || nothing(phase)) && !accepted {
         found.push("takes down every host at once, and nobody accepted the outage".into());
     }
     if disruptive && plan.nodes.len() == 1 && !accepted {

@@ -3,7 +3,7 @@
 use super::conflict::Conflicts;
 use super::drift::shown;
 use super::level::Room;
-use super::model::{Estimate, NodeIx, Plan, Warning};
+use super::model::{Estimate, NodeIx, Phase, Plan, Warning};
 use super::protection::LEFT_OUT;
 use super::reach;
 use crate::playbook::duration;
@@ -15,7 +15,9 @@ use std::time::Duration;
 /// Everything that the plan alone shows. Stored in it, so that a saved plan says the same.
 pub fn warnings(plan: &Plan) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if let Some(reason) = &plan.everybody_conflicts {
+    // (under the other strategies nobody conflicts by pairs: what is accepted there is said where it is checked)
+    let by_pairs = |phase: &Phase| matches!(phase.strategy, Strategy::Topology | Strategy::One);
+    if let Some(reason) = plan.everybody_conflicts.as_ref().filter(|_| plan.phases.iter().any(by_pairs)) {
         warnings.push(everybody(plan, reason));
     }
     if plan.steps.iter().any(|step| step.disruptive()) {

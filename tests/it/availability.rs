@@ -170,7 +170,9 @@ fn what_no_level_protects_is_said() {
         let names = |all: &[&str]| all.iter().map(|name| name.to_string()).collect();
         let availability =
             Availability { level: Level::LocalQuorum, datacenters: names(datacenters), accept: names(accept) };
-        let mut playbook = Playbook { availability: Some(availability), ..rolling(Level::LocalQuorum) };
+        // (a data centre that is left out is an outage: without a reason it is refused, see `refused.rs`)
+        let accept_outage = Some("a test".into());
+        let mut playbook = Playbook { availability: Some(availability), accept_outage, ..rolling(Level::LocalQuorum) };
         edit(&mut playbook);
         let warnings = planned(&playbook, &topology, &Options::default()).plan.warnings;
         let these = warnings.into_iter().filter(|warning| warning.message.starts_with("no level protects"));
@@ -185,10 +187,12 @@ fn what_no_level_protects_is_said() {
     assert!(west.contains("share ranges of cache and may be out together"), "{west}");
     assert!(west.contains("list it: `availability: { level: LOCAL_QUORUM, datacenters: [east, west] }`, or"), "{west}");
     assert_eq!(said(&[], &["cache"], &as_is), Vec::<String>::new(), "where orders keeps its level, cache is apart too");
-    let lines = said(&[], &["cache", "orders", "twin"], &as_is);
-    assert_eq!(lines.len(), 3, "{lines:?}");
-    assert!(lines[1].starts_with("no level protects orders, because it is accepted: 10.77.0."), "{lines:?}");
-    assert!(lines[1].contains("or use `strategy: topology`"), "{lines:?}");
+    // orders can spare two of three at LOCAL_ONE, and cache has two
+    let one = |book: &mut Playbook| book.availability.as_mut().unwrap().level = Level::LocalOne;
+    let lines = said(&[], &["cache"], &one);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("no level protects cache, because it is accepted: 10.77.0."), "{lines:?}");
+    assert!(lines[0].contains("or use `strategy: topology`"), "{lines:?}");
     assert_eq!(said(&[], &["cache", "orders"], &as_is), Vec::<String>::new(), "its twin of the same ring keeps it");
     // what another rule sees to, or nobody takes out
     let three = ["cache", "orders", "twin"];

@@ -15,6 +15,7 @@ mod plan;
 mod plan_clusters;
 mod process;
 mod readme;
+mod refused;
 mod sandbox;
 mod sandbox_faults;
 mod shipped;

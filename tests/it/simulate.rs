@@ -59,7 +59,7 @@ fn a_fault_that_cannot_be_read_names_its_place() {
     let file = desk.file("faults", "host=10.77.0.12,kind=dies,at=1m\nhost=10.77.0.12,kind=dies\n");
     expect(simulate(&desk, &["--faults", &file]), 64, &["faults:2:", "wants `at`"]);
     expect(simulate(&desk, &["--format", "svg", "--seeds", "2"]), 64, &["a picture shows one seed"]);
-    expect(simulate(&desk, &["--faults", "/no/such/file"]), 1, &["/no/such/file"]);
+    expect(simulate(&desk, &["--faults", "/no/such/file"]), 65, &["/no/such/file"]);
 }
 
 /// The judge is no decoration: without the gate, and blind for nodes that are down, it names the range that was lost.

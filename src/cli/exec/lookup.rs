@@ -7,6 +7,7 @@ use crate::playbook::model::Playbook;
 use crate::topology::model::Topology;
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -70,7 +71,7 @@ pub async fn look_up(flags: &Flags, targets: Vec<String>, topology: &Topology) -
         let mut names = BTreeMap::new();
         for host in &topology.hosts {
             let name = name_of(host.address).await.unwrap_or_else(|| {
-                eprintln!("warning: {} has no name; its address is used", host.address);
+                let _ = writeln!(std::io::stderr(), "warning: {} has no name; its address is used", host.address);
                 host.address.to_string()
             });
             names.insert(host.address.to_string(), name);

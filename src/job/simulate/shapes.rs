@@ -38,7 +38,12 @@ fn level(dice: &mut Dice, topology: &Topology, plan: &mut Plan) {
         let decides = dice.chance(800);
         let worked = plan.phases[at].hosts.iter().map(|target| plan.hosts[*target].node).collect();
         let strategy = if decides { Strategy::Availability } else { plan.phases[at].strategy };
-        let Ok(needs) = level::needs(topology, &plan.protect, (strategy, &kept), &worked) else { continue };
+        let (known_down, grouped) = (&plan.known_down, !plan.groups.is_empty());
+        let planned = level::Planned { worked: &worked, known_down, grouped, disruptive: true };
+        let Ok(needs) = level::needs(topology, &plan.protect, (strategy, &kept), &planned) else { continue };
+        if decides && needs.is_empty() {
+            continue; // nobody would be kept apart: an outage that somebody must have accepted
+        }
         let room = Room::new(&needs, topology.hosts.len(), Some(kept.level));
         if plan.groups.iter().any(|group| room.broken(&group.nodes, |_| false).is_some()) {
             continue;

@@ -22,6 +22,8 @@ impl Spare {
         let kept = phase.availability.as_ref()?;
         let topology = &scene.topology;
         let mut sets: BTreeMap<BTreeSet<NodeIx>, usize> = BTreeMap::new();
+        // (where the playbook names data centres, the local levels are asked for there only)
+        let named = |dc: &str| kept.datacenters.is_empty() || kept.datacenters.iter().any(|name| name == dc);
         let counts = |name: &String| protects(&scene.protect, name) && !kept.accept.contains(name);
         for keyspace in topology.keyspaces.iter().filter(|(name, _)| counts(name)).map(|(_, keyspace)| keyspace) {
             let Some(ring) = keyspace.ring else { continue };
@@ -53,9 +55,12 @@ impl Spare {
                     Level::Three => put(set.iter().copied().collect(), 3),
                     Level::All => put(set.iter().copied().collect(), all),
                     Level::Quorum => put(set.iter().copied().collect(), all / 2 + 1),
-                    Level::LocalOne => factors.keys().for_each(|dc| put(here(dc), 1)),
+                    Level::LocalOne => factors.iter().filter(|(dc, _)| named(dc)).for_each(|(dc, _)| put(here(dc), 1)),
                     Level::LocalQuorum | Level::EachQuorum => {
-                        factors.iter().for_each(|(dc, factor)| put(here(dc), factor / 2 + 1));
+                        factors
+                            .iter()
+                            .filter(|(dc, _)| named(dc))
+                            .for_each(|(dc, factor)| put(here(dc), factor / 2 + 1));
                     }
                 }
             }

@@ -16,6 +16,17 @@ pub struct Away {
     pub warnings: Vec<Warning>,
 }
 
+/// The nodes that the playbook says are down.
+///
+/// # Errors
+/// A name that is no node.
+pub fn named(playbook: &Playbook, topology: &Topology) -> Result<BTreeSet<NodeIx>, Vec<Diagnostic>> {
+    match &playbook.known_down {
+        Some(known) => select::named(playbook, topology, &known.hosts, "known-down.hosts"),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
 /// Takes nodes that are known to be down out of the selection, and all that share a range with one: while it is away
 /// they are the replicas that are left.
 ///
@@ -28,10 +39,10 @@ pub fn leave_out(
     groups: &[Group],
     mut chosen: BTreeSet<HostIx>,
 ) -> Result<Away, Vec<Diagnostic>> {
-    let Some(known) = &playbook.known_down else {
-        return Ok(Away { chosen, known_down: BTreeSet::new(), warnings: Vec::new() });
-    };
-    let known_down = select::named(playbook, topology, &known.hosts, "known-down.hosts")?;
+    let known_down = named(playbook, topology)?;
+    if known_down.is_empty() {
+        return Ok(Away { chosen, known_down, warnings: Vec::new() });
+    }
     let shares = |host: &HostIx| {
         // and all that go out with it
         let group = groups.iter().find(|group| group.nodes.contains(host));

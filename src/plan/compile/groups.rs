@@ -119,12 +119,23 @@ pub fn share_nothing_inside(playbook: &Playbook, plan: &Plan) -> Vec<Diagnostic>
             format!("{a} and {b} both hold {} {noun} of {}", pair.ranges, pair.keyspace)
         };
         let mut shared: Vec<String> = inside.map(said).collect();
-        shared.extend(phases.iter().filter_map(|phase| {
+        let broken = phases.iter().find_map(|phase| {
             let room = Room::of(plan, phase);
             let need = room.broken(&group.nodes, |_| false)?;
             let node = *need.nodes.iter().find(|node| group.nodes.contains(node))?;
-            Some(room.words(plan, need, node, |other| group.nodes.contains(&other)))
-        }));
+            Some((need, room.words(plan, need, node, |other| group.nodes.contains(&other))))
+        });
+        // (an outage that is accepted takes no level back that is asked for beside it)
+        if let Some((need, why)) = broken.filter(|_| disruptive) {
+            let mut error = Diagnostic::error(format!("the hosts of {} go out together, and {why}", group.name));
+            error.span = playbook.span(&format!("groups[{number}]")).or_else(|| playbook.span("groups"));
+            errors.push(error.help(format!(
+                "give the nodes of one machine one rack, so that no two hold a range; or say that {0} may lose the level: \
+                 `availability: {{ …, accept: [{0}] }}`",
+                need.keyspace
+            )));
+            continue;
+        }
         shared.extend(
             plan.everybody_conflicts
                 .iter()

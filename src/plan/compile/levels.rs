@@ -1,10 +1,11 @@
 //! `availability`: what the level of a phase asks for, or why it can never be kept.
 
+use super::down;
 use crate::diagnostic::Diagnostic;
-use crate::plan::level::{self, Cannot, Room};
-use crate::plan::model::{Need, Warning};
+use crate::plan::level::{self, Cannot, Planned, Room};
+use crate::plan::model::{Group, Need, Warning};
 use crate::plan::{protection, select};
-use crate::playbook::model::{Availability, DatacenterOrder, Playbook, Strategy};
+use crate::playbook::model::{Availability, DatacenterOrder, Playbook, Step, StepKind, Strategy, TakesDown};
 use crate::topology::model::{HostIx, Replication, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,20 +13,46 @@ use std::net::IpAddr;
 /// The needs of the phase's level as far as these hosts are concerned.
 ///
 /// # Errors
-/// Names that are none, a keyspace of which nobody knows who holds what, a range that can spare no replica.
-pub fn needs(book: &Playbook, topology: &Topology, worked: &BTreeSet<HostIx>) -> Result<Vec<Need>, Vec<Diagnostic>> {
+/// Names that are none, a keyspace of which nobody knows who holds what, a range that can spare no replica, or that is
+/// below the level as it is.
+pub fn needs(
+    book: &Playbook,
+    topology: &Topology,
+    groups: &[Group],
+    worked: &BTreeSet<HostIx>,
+) -> Result<Vec<Need>, Vec<Diagnostic>> {
     let Some(kept) = &book.availability else { return Ok(Vec::new()) };
     names_exist(book, topology, kept)?;
-    let needs = level::needs(topology, &book.cluster.keyspaces, (book.strategy, kept), worked);
+    let known_down = down::named(book, topology)?;
+    // (what a command takes down that says nothing of it is not known here: then it may be anything)
+    let harmless = |step: &Step| match step.kind {
+        StepKind::Run => step.takes_down == Some(TakesDown::Nothing),
+        kind => matches!(
+            kind,
+            StepKind::Verify | StepKind::Approve | StepKind::Pause | StepKind::WaitUp | StepKind::WaitDown
+        ),
+    };
+    let planned = Planned {
+        worked,
+        known_down: &known_down,
+        grouped: !groups.is_empty(),
+        disruptive: !book.steps.iter().all(harmless),
+    };
+    let needs = level::needs(topology, &book.cluster.keyspaces, (book.strategy, kept), &planned);
     needs.map_err(|cannot| vec![impossible(book, kept, &cannot)])
 }
 
 /// Under `strategy: availability` the level alone keeps replicas apart. Where it does not count, in data centres that it
 /// leaves out and for keyspaces that are accepted, two of them may be out together: each is named, with two such hosts.
-pub fn unprotected(book: &Playbook, topology: &Topology, room: &Room, worked: &BTreeSet<HostIx>) -> Vec<Warning> {
-    let (Strategy::Availability, Some(kept)) = (book.strategy, &book.availability) else { return Vec::new() };
-    if book.concurrency.max_hosts == Some(1) {
-        return Vec::new();
+pub fn unprotected(book: &Playbook, topology: &Topology, room: &Room, worked: &BTreeSet<HostIx>) -> Unprotected {
+    let (Strategy::Availability, Some(kept)) = (book.strategy, &book.availability) else {
+        return Unprotected::default();
+    };
+    if book.concurrency.max_hosts == Some(1) || worked.len() < 2 {
+        return Unprotected::default();
+    }
+    if room.is_empty() {
+        return Unprotected { left_out: vec![of_nobody(kept)], accepted: vec![] };
     }
     let mut judged: BTreeMap<(HostIx, HostIx), bool> = BTreeMap::new();
     let mut together = |a: HostIx, b: HostIx| {
@@ -63,7 +90,40 @@ pub fn unprotected(book: &Playbook, topology: &Topology, room: &Room, worked: &B
         let first = free.first().map(|(a, b)| [*a, *b].map(|host| topology.hosts[host].address));
         accepted.extend(first.map(|two| of_no_level(name, two)));
     }
-    places.into_values().chain(accepted).collect()
+    Unprotected { left_out: places.into_values().collect(), accepted }
+}
+
+/// What a level of `strategy: availability` does not keep apart.
+#[derive(Default)]
+pub struct Unprotected {
+    /// Whole data centres, or the cluster: an outage, which somebody must accept.
+    pub left_out: Vec<Warning>,
+    /// Keyspaces that the playbook accepts by name.
+    pub accepted: Vec<Warning>,
+}
+
+impl Unprotected {
+    /// What has to be accepted, where nobody did.
+    pub fn refused(&self, book: &Playbook) -> Vec<Diagnostic> {
+        let refuse = |warning: &Warning| {
+            let mut error = Diagnostic::error(format!("{}; nobody accepted the outage", warning.message));
+            error.span = book.span("availability").or_else(|| book.span("strategy"));
+            let help = warning.help.as_deref().unwrap_or_default();
+            error.help(format!("{help}; or say why it may be: `accept-outage: REASON`"))
+        };
+        self.left_out.iter().map(refuse).collect()
+    }
+}
+
+fn of_nobody(kept: &Availability) -> Warning {
+    let why = match kept.accept.is_empty() {
+        true => "no keyspace of these hosts protects".to_owned(),
+        false => format!("every keyspace of these hosts is accepted ({})", kept.accept.join(", ")),
+    };
+    Warning {
+        message: format!("{} keeps nobody apart, because {why}: all may be out together", kept.level.word()),
+        help: Some("take keyspaces out of `availability.accept`, or use `strategy: topology`".into()),
+    }
 }
 
 fn pairs(set: &[HostIx]) -> impl Iterator<Item = (HostIx, HostIx)> {
@@ -130,6 +190,9 @@ fn impossible(book: &Playbook, kept: &Availability, cannot: &Cannot) -> Diagnost
         }
         Cannot::Never { keyspace, why } => {
             (why.clone(), keyspace, "give the keyspace more replicas (`ALTER KEYSPACE`, then repair it), or ")
+        }
+        Cannot::Below { keyspace, why } => {
+            (why.clone(), keyspace, "bring the nodes back that are down, or give the keyspace more replicas, or ")
         }
     };
     let accept: Vec<&str> = kept.accept.iter().chain([keyspace]).map(String::as_str).collect();

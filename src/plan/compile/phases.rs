@@ -109,7 +109,7 @@ fn part(
     worked: &mut Worked,
 ) -> Result<Option<Part>, Vec<Diagnostic>> {
     let topology = around.topology;
-    let needs = levels::needs(book, topology, &chosen)?;
+    let needs = levels::needs(book, topology, around.groups, &chosen)?;
     let room = Room::new(&needs, topology.hosts.len(), None);
     let away = down::leave_out(book, topology, (around.protection, &room), around.groups, chosen)?;
     worked.known_down.extend(away.known_down);
@@ -122,15 +122,19 @@ fn part(
     let order = order::hosts(topology, &away.chosen, &names, &order::wanted(book, topology)?);
     let chain = steps::chain(book, topology, &order, around.cluster, around.params, around.options)?;
     let mut errors = Vec::new();
-    outage(book, topology, chain.steps.iter().any(Step::disruptive), &mut errors);
+    let disruptive = chain.steps.iter().any(Step::disruptive);
+    outage(book, topology, disruptive, &mut errors);
+    let unprotected =
+        if disruptive { levels::unprotected(book, topology, &room, &away.chosen) } else { Default::default() };
+    if book.accept_outage.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+        errors.extend(unprotected.refused(book));
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
-    if chain.steps.iter().any(Step::disruptive) {
-        let new = levels::unprotected(book, topology, &room, &away.chosen);
-        let new: Vec<Warning> = new.into_iter().filter(|warning| !worked.warnings.contains(warning)).collect();
-        worked.warnings.extend(new);
-    }
+    let new = unprotected.left_out.into_iter().chain(unprotected.accepted);
+    let new: Vec<Warning> = new.filter(|warning| !worked.warnings.contains(warning)).collect();
+    worked.warnings.extend(new);
     let rule = (book.strategy, &room);
     let datacenters = datacenters(topology, &order, names, (around.protection, around.groups), rule);
     let phase = Phase {

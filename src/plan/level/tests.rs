@@ -22,9 +22,14 @@ fn topology(replication: Replication, nodes: &[NodeIx]) -> Topology {
     topology
 }
 
+fn planned(worked: &BTreeSet<NodeIx>) -> Planned<'_> {
+    const NONE: &BTreeSet<NodeIx> = &BTreeSet::new();
+    Planned { worked, known_down: NONE, grouped: false, disruptive: true }
+}
+
 fn spares(topology: &Topology, kept: &Availability) -> Result<Vec<(Vec<NodeIx>, u32)>, Cannot> {
     let all = (0..6).collect();
-    let needs = needs(topology, &Keyspaces::Data, (Strategy::Availability, kept), &all)?;
+    let needs = needs(topology, &Keyspaces::Data, (Strategy::Availability, kept), &planned(&all))?;
     Ok(needs.into_iter().map(|need| (need.nodes, need.spare)).collect())
 }
 
@@ -73,7 +78,7 @@ fn a_range_that_can_spare_none_is_named_and_may_be_accepted() {
     assert_eq!(spares(&one, &accepted), Ok(vec![]));
     // nobody works on its holder
     assert_eq!(
-        needs(&one, &Keyspaces::Data, (Strategy::Availability, &kept(Level::LocalQuorum)), &[3].into()),
+        needs(&one, &Keyspaces::Data, (Strategy::Availability, &kept(Level::LocalQuorum)), &planned(&[3].into())),
         Ok(vec![])
     );
     // the need is of the configured factor: one of three was never there
@@ -98,8 +103,13 @@ fn what_is_not_known_is_not_kept() {
 #[test]
 fn room_counts_whoever_is_away() {
     let five = topology(network(&[("dc1", 5)]), &[0, 1, 2, 3, 4]);
-    let needs =
-        needs(&five, &Keyspaces::Data, (Strategy::Availability, &kept(Level::LocalQuorum)), &(0..6).collect()).unwrap();
+    let needs = needs(
+        &five,
+        &Keyspaces::Data,
+        (Strategy::Availability, &kept(Level::LocalQuorum)),
+        &planned(&(0..6).collect()),
+    )
+    .unwrap();
     let room = Room::new(&needs, 6, Some(Level::LocalQuorum));
     let broken = |going: &[NodeIx], away: &[NodeIx]| {
         room.broken(&going.iter().copied().collect(), |node| away.contains(&node)).is_some()
@@ -113,4 +123,37 @@ fn room_counts_whoever_is_away() {
         room.words(&plan, &needs[0], 0, |node| node == 1 || node == 2),
         "10.77.0.11 holds a range of orders with 10.77.0.14, 10.77.0.12: LOCAL_QUORUM needs 3 of the 5 replicas in dc1"
     );
+}
+
+#[test]
+fn what_is_below_its_level_as_it_is_is_refused_whoever_is_worked_on() {
+    let three = topology(network(&[("dc1", 3)]), &[0, 2, 4]);
+    let (worked, down) = ([1].into(), [0, 2].into());
+    let ask =
+        |planned: &Planned| needs(&three, &Keyspaces::Data, (Strategy::Topology, &kept(Level::LocalQuorum)), planned);
+    let Err(Cannot::Below { why, .. }) = ask(&Planned { known_down: &down, ..planned(&worked) }) else { panic!() };
+    assert!(
+        why.ends_with("without those that are known to be down 1 are left: it is below the level as it is"),
+        "{why}"
+    );
+    let one = [0].into();
+    assert!(ask(&Planned { known_down: &one, ..planned(&worked) }).is_ok(), "two of three are left");
+    // a factor of two can never hold three
+    let two = topology(network(&[("dc1", 2)]), &[0, 2]);
+    let asked = needs(&two, &Keyspaces::Data, (Strategy::Topology, &kept(Level::Three)), &planned(&worked));
+    assert!(matches!(asked, Err(Cannot::Below { .. })), "{asked:?}");
+    // where nothing is taken out there is nothing to refuse
+    let harmless = Planned { known_down: &down, disruptive: false, ..planned(&worked) };
+    assert_eq!(ask(&harmless), Ok(vec![]));
+}
+
+#[test]
+fn where_hosts_go_out_together_no_strategy_keeps_a_level_by_itself() {
+    let three = topology(network(&[("dc1", 3)]), &[0, 2, 4]);
+    let all = (0..6).collect();
+    let ask = |grouped| {
+        let planned = Planned { grouped, ..planned(&all) };
+        needs(&three, &Keyspaces::Data, (Strategy::Topology, &kept(Level::LocalQuorum)), &planned).unwrap().len()
+    };
+    assert_eq!((ask(false), ask(true)), (0, 3));
 }

@@ -30,7 +30,7 @@ pub fn well_formed(plan: &Plan, found: &mut Vec<String>) {
 /// Every range that a host is worked on of can lose no more than its level allows.
 pub fn all_present(plan: &Plan, topology: &Topology, found: &mut Vec<String>) {
     for phase in &plan.phases {
-        let Some(kept) = &phase.availability else { continue };
+        let Some(kept) = phase.availability.as_ref().filter(|_| phase.disruptive(plan)) else { continue };
         let worked: BTreeSet<NodeIx> = phase.hosts.iter().map(|target| plan.hosts[*target].node).collect();
         let needs: BTreeMap<&[NodeIx], u32> =
             phase.needs.iter().map(|need| (need.nodes.as_slice(), need.spare)).collect();
@@ -45,7 +45,10 @@ pub fn all_present(plan: &Plan, topology: &Topology, found: &mut Vec<String>) {
             for (nodes, needed) in
                 sets.iter().flat_map(|set| counted(topology, &ring.sets[*set], &keyspace.replication, kept))
             {
-                if nodes.iter().any(|node| worked.contains(node)) && !held(phase, kept, &needs, &nodes, needed) {
+                let grouped = !plan.groups.is_empty();
+                if nodes.iter().any(|node| worked.contains(node))
+                    && !held(phase, (kept, grouped), &needs, &nodes, needed)
+                {
                     found.push(format!("a range of {name} can lose its level, and the plan does not know"));
                     break;
                 }
@@ -92,10 +95,16 @@ fn counted(
 }
 
 /// Does the plan know of these replicas, by a need of its own, by every pair of them, or by the strategy's rule?
-fn held(phase: &Phase, kept: &Availability, needs: &BTreeMap<&[NodeIx], u32>, nodes: &[NodeIx], needed: usize) -> bool {
+fn held(
+    phase: &Phase,
+    (kept, grouped): (&Availability, bool),
+    needs: &BTreeMap<&[NodeIx], u32>,
+    nodes: &[NodeIx],
+    needed: usize,
+) -> bool {
     let Some(spare) = nodes.len().checked_sub(needed).filter(|spare| *spare > 0) else { return false };
     let local = matches!(kept.level, Level::LocalOne | Level::LocalQuorum | Level::EachQuorum);
-    if local && matches!(phase.strategy, Strategy::One | Strategy::Topology) {
+    if local && !grouped && matches!(phase.strategy, Strategy::One | Strategy::Topology) {
         return true;
     }
     if needs.get(nodes).is_some_and(|known| *known as usize <= spare) {
