@@ -23,6 +23,9 @@ use std::time::Duration;
 /// A sandbox lives fast: it is polled every second instead of every five.
 pub const SANDBOX_POLL: Duration = Duration::from_secs(1);
 
+/// With more, what is measured is this machine, and no longer rollbook.
+const LARGEST_SANDBOX: u32 = 2_000;
+
 /// How to get at the cluster.
 #[derive(Debug)]
 pub struct Cluster {
@@ -107,8 +110,9 @@ impl Cluster {
 
     /// A new sandbox below the home folder.
     pub fn simulated(context: &Context, hosts: u32) -> anyhow::Result<Cluster> {
-        if !(1..=200).contains(&hosts) {
-            return Err(Failure::new(Exit::Usage, format!("a sandbox has 1 to 200 hosts, not {hosts}")).into());
+        if !(1..=LARGEST_SANDBOX).contains(&hosts) {
+            let message = format!("a sandbox has 1 to {LARGEST_SANDBOX} hosts, not {hosts}");
+            return Err(Failure::new(Exit::Usage, message).into());
         }
         let dir = context.home()?.join("sandboxes").join(uuid::Uuid::now_v7().to_string());
         let made = sandbox::create(&dir, &sandbox::Shape::of(hosts as usize));

@@ -47,7 +47,7 @@ pub fn create_running(dir: &Path, shape: &Shape, program: &Path) -> Result<Sandb
         fs::create_dir_all(dir.join(part)).with_context(|| dir.display().to_string())?;
     }
     let dir = dir.canonicalize()?;
-    if dir.join("hosts.tsv").exists() {
+    if is_sandbox(&dir) {
         bail!("`{}` already holds a sandbox", dir.display());
     }
     for name in dispatch::NAMES {
@@ -60,6 +60,11 @@ pub fn create_running(dir: &Path, shape: &Shape, program: &Path) -> Result<Sandb
     // Last: this file is what makes the folder a sandbox.
     cluster.save(&tokens)?;
     open(&dir)
+}
+
+/// Does a folder hold a sandbox?
+pub fn is_sandbox(dir: &Path) -> bool {
+    dir.join("hosts.tsv").exists()
 }
 
 /// A sandbox made before.

@@ -7,6 +7,7 @@ use super::life::{Life, Span};
 use super::pace::{self, Moment, Pace};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
@@ -93,6 +94,17 @@ pub fn load(cluster: &Cluster, machine: &Machine) -> Result<History> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(History::untouched(cluster, machine)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Names of the hosts to which something has happened: those that have a file.
+pub fn touched(cluster: &Cluster) -> Result<BTreeSet<String>> {
+    let mut touched = BTreeSet::new();
+    for entry in fs::read_dir(cluster.dir.join("state"))? {
+        if let Some(name) = entry?.file_name().to_str().and_then(|name| name.strip_suffix(".json")) {
+            touched.insert(name.to_owned());
+        }
+    }
+    Ok(touched)
 }
 
 pub fn save(cluster: &Cluster, machine: &Machine, history: &History) -> Result<()> {

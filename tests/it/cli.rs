@@ -15,7 +15,7 @@ fn wrong_usage_is_64_and_help_is_success() {
     expect(desk.rollbook(&["exec", "--help"]), 0, &["--seed-host"]);
     expect(desk.rollbook(&["--version"]), 0, &[env!("CARGO_PKG_VERSION")]);
     expect(desk.rollbook(&["topology"]), 64, &["which cluster?", "--seed-host"]);
-    expect(desk.rollbook(&["topology", "--sandbox=0"]), 64, &["1 to 200 hosts"]);
+    expect(desk.rollbook(&["topology", "--sandbox=0"]), 64, &["1 to 2000 hosts"]);
     expect(desk.rollbook(&["exec", "--seed-host", "h"]), 64, &["was not told what to run", "help: "]);
     expect(desk.rollbook(&["simulate"]), 64, &[]);
 }

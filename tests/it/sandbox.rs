@@ -356,3 +356,17 @@ fn every_call_leaves_a_line() {
         ]
     );
 }
+
+#[test]
+fn a_cluster_of_a_thousand_hosts_says_what_it_is() {
+    let lab = Lab::new(&Shape::of(1000));
+    let status = nodetool::parse_status(&lab.on("h1000", "nodetool status")).unwrap();
+    assert_eq!(status.rows.len(), 1000);
+    assert!(status.rows.values().all(|row| row.up_normal()));
+    let described = nodetool::parse_describering(&lab.on("h500", "nodetool describering orders")).unwrap();
+    assert_eq!(described.ranges.len(), 8000);
+    // one of them is seen down, and only that one
+    lab.ssh(&["h700", "sudo systemctl stop cassandra"]);
+    let status = nodetool::parse_status(&lab.on("h1", "nodetool status")).unwrap();
+    assert_eq!(status.rows.values().filter(|row| !row.up_normal()).count(), 1);
+}

@@ -30,7 +30,7 @@ pub fn describering(question: &Question) -> Result<Answer> {
     let owners: BTreeMap<String, usize> =
         world.cluster.tokens()?.into_iter().map(|(token, host)| (token.to_string(), host)).collect();
     let mut ranges: Vec<usize> = (0..ring.ranges.len()).collect();
-    ranges.sort_by_key(|&ix| draw::number(world.cluster.seed, "range", ix as u64));
+    ranges.sort_by_cached_key(|&ix| draw::number(world.cluster.seed, "range", ix as u64));
     for range in ranges.into_iter().map(|ix| &ring.ranges[ix]) {
         // The owner of the end token first; the others in ring order, which the set no longer tells.
         let owner = owners.get(&range.end);

@@ -97,6 +97,6 @@ fn rows(question: &Question, ownership: &Ownership) -> Result<BTreeMap<String, V
 /// The machines in an order that means nothing, as a hash map's.
 pub fn scattered(machines: &[Machine], seed: u64) -> Vec<&Machine> {
     let mut machines: Vec<&Machine> = machines.iter().collect();
-    machines.sort_by_key(|machine| draw::number(seed, "order", machine.ix as u64));
+    machines.sort_by_cached_key(|machine| draw::number(seed, "order", machine.ix as u64));
     machines
 }

@@ -6,11 +6,16 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The first program of this name in `PATH` that is not the sandbox's own.
+/// The first program of this name in `PATH` that is no sandbox's: the tools of two of them would give way to each other
+/// for ever.
 fn find(dir: &Path, name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let own = dir.join("bin");
-    std::env::split_paths(&path).filter(|place| *place != own).map(|place| place.join(name)).find(|file| file.is_file())
+    let of_a_sandbox = |place: &Path| place == own || place.parent().is_some_and(super::super::create::is_sandbox);
+    std::env::split_paths(&path)
+        .filter(|place| !of_a_sandbox(place))
+        .map(|place| place.join(name))
+        .find(|file| file.is_file())
 }
 
 /// Gives way to the real program of this name.
