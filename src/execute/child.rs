@@ -165,6 +165,8 @@ async fn run(args: &Args, mut signals: Signals) -> u8 {
     match &told {
         Some(_) => session::end(child.id(), args.grace).await,
         None if args.background => {}
+        // Twice nobody: what was made between two looks is seen by the second.
+        None if nobody_is_left(child.id()) && nobody_is_left(child.id()) => {}
         None => sweep(child.id(), args.patience, &mut signals).await,
     }
     let end = match told {
@@ -179,7 +181,7 @@ async fn run(args: &Args, mut signals: Signals) -> u8 {
 async fn sweep(command: u32, patience: Duration, signals: &mut Signals) {
     let over = tokio::time::sleep(patience);
     tokio::pin!(over);
-    while session::members(command).iter().any(|stat| stat.pid != command) {
+    while !nobody_is_left(command) {
         tokio::select! {
             () = tokio::time::sleep(SWEEP_LOOK) => {}
             _ = signals.end.recv() => break,
@@ -193,6 +195,11 @@ async fn sweep(command: u32, patience: Duration, signals: &mut Signals) {
         }
     }
     session::end(command, SWEEP_GRACE).await;
+}
+
+/// Does nothing of the session of a command that ended do anything any more?
+fn nobody_is_left(command: u32) -> bool {
+    session::members(command).iter().all(|stat| stat.pid == command)
 }
 
 fn start(args: &Args) -> io::Result<Child> {

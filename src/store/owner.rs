@@ -95,10 +95,21 @@ impl Stat {
     /// # Errors
     /// When `/proc` cannot be listed.
     pub fn all() -> io::Result<Vec<Stat>> {
+        Stat::all_where(|_| true)
+    }
+
+    /// Of them those whose process id is wanted; the others are not read.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be listed.
+    pub fn all_where(wanted: impl Fn(u32) -> bool) -> io::Result<Vec<Stat>> {
         let mut all = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if !wanted(pid) {
+                continue;
+            }
             // One that ended meanwhile is no longer there, which is what the list says.
             if let Ok(stat) = Stat::of(pid) {
                 all.push(stat);
