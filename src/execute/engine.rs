@@ -18,7 +18,7 @@ use crate::plan::model::{NodeIx, PlanFile, TargetIx};
 use crate::store::{LeaseRequest, Request, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
@@ -26,8 +26,12 @@ use tokio::task::JoinSet;
 const TICK_MS: Ms = 1000;
 /// How many of those that wait for their turn are shown.
 const WAITS_SHOWN: usize = 3;
+/// Decisions that are made within so long a time are one write to the disk, and are done after it.
+const TOGETHER: Duration = Duration::from_millis(20);
 /// Decisions in a row without any input. The machine settles after a few; more is a mistake in it.
 const DECISIONS: usize = 10_000;
+/// Inputs that are taken in before the next decision.
+const AT_A_STROKE: usize = 256;
 
 /// What a run needs beside its plan.
 pub struct RunContext {
@@ -135,8 +139,9 @@ impl<'a> Engine<'a> {
             if let Some(outcome) = self.job.ended {
                 return Ok(outcome);
             }
-            let input = self.next_input(wake_at).await?;
-            self.take(input).await?;
+            let first = self.next_input(wake_at).await?;
+            let inputs = self.and_what_else_came(first);
+            self.take(inputs).await?;
         }
     }
 
@@ -155,10 +160,7 @@ impl<'a> Engine<'a> {
                 inputs.retain(|input| asked(input).is_none());
             }
         }
-        for input in inputs {
-            self.take(input).await?;
-        }
-        Ok(())
+        self.take(inputs).await
     }
 
     /// Takes the run up: what an earlier process left running is waited for, or adopted.
@@ -178,7 +180,10 @@ impl<'a> Engine<'a> {
             events.push(What::Host { host, event: HostEvent::Resolved { how, by: self.ctx.by.clone() } });
         }
         let at = ask::now();
-        self.journal(events.into_iter().map(|what| Event { at, what }).collect()).await?;
+        let (events, mut job): (Vec<Event>, _) =
+            (events.into_iter().map(|what| Event { at, what }).collect(), self.job.clone());
+        self.fold(&mut job, &events)?;
+        self.journal(Some(job), events).await?;
         for task in in_flight {
             let dir = folder.join(crate::store::attempt::folder(self.frame.plan, task, self.job.session));
             let control = super::process::adopt(task, dir, self.ctx.grace, self.ctx.tx.clone());
@@ -189,38 +194,70 @@ impl<'a> Engine<'a> {
 
     /// Decides and acts until there is nothing more to do now. Returns when to look again.
     async fn settle(&mut self) -> Result<Option<Ms>, EngineError> {
-        for _ in 0..DECISIONS {
-            let decision = decide(self.frame, &self.job, &self.view, ask::now());
-            if decision.is_empty() {
-                return Ok(decision.wake_at);
-            }
-            self.journal(decision.events).await?;
-            for action in decision.actions {
+        let mut decisions = 0;
+        loop {
+            let began = Instant::now();
+            let (mut job, mut events, mut actions) = (None, Vec::new(), Vec::new());
+            let wake_at = loop {
+                let decision = decide(self.frame, job.as_ref().unwrap_or(&self.job), &self.view, ask::now());
+                if decision.is_empty() {
+                    break Some(decision.wake_at);
+                }
+                if !decision.events.is_empty() {
+                    self.fold(job.get_or_insert_with(|| self.job.clone()), &decision.events)?;
+                    events.extend(decision.events);
+                }
+                let now_job = job.as_ref().unwrap_or(&self.job);
+                for action in &decision.actions {
+                    announce(self.frame, now_job, &mut self.view, action);
+                }
+                actions.extend(decision.actions);
+                decisions += 1;
+                if decisions > DECISIONS || began.elapsed() >= TOGETHER {
+                    break None;
+                }
+            };
+            self.journal(job, events).await?;
+            for action in actions {
                 self.perform(action);
             }
+            if let Some(wake_at) = wake_at {
+                return Ok(wake_at);
+            }
+            if decisions > DECISIONS {
+                return Err(EngineError::AtALoss(format!("{DECISIONS} decisions in a row")));
+            }
         }
-        Err(EngineError::AtALoss(format!("{DECISIONS} decisions in a row")))
     }
 
-    async fn take(&mut self, input: Input) -> Result<(), EngineError> {
+    /// Takes inputs in, in the order in which they came; what became true by them is one write.
+    async fn take(&mut self, inputs: Vec<Input>) -> Result<(), EngineError> {
         let now = ask::now();
-        if let Input::Ended { task, .. } = &input {
-            self.tasks.remove(task);
-        }
-        let input = self.as_expected(input);
-        let facts = facts(self.frame.plan, &self.job, &input, now);
-        let silent = remarks::silent_observer(self.frame.plan, &self.job, &self.view, &input, now);
-        observe(self.frame, &self.job, &mut self.view, &input, now);
-        let remark = match &input {
-            Input::Told(told) => remarks::answer(self.frame.plan, &self.job, told, !facts.is_empty(), &self.ctx.run),
-            Input::Ended { task, end, .. } if !facts.is_empty() => {
-                let folder = self.ctx.store.run_folder(&self.ctx.run);
-                remarks::last_words_of(self.frame.plan, &folder, *task, self.job.session, end)
+        let (mut job, mut events, mut remarks) = (None, Vec::new(), Vec::new());
+        for input in inputs {
+            if let Input::Ended { task, .. } = &input {
+                self.tasks.remove(task);
             }
-            _ => silent,
-        };
-        self.journal(facts).await?;
-        if let Some(remark) = remark {
+            let input = self.as_expected(input);
+            let before = job.as_ref().unwrap_or(&self.job);
+            let facts = facts(self.frame.plan, before, &input, now);
+            let silent = remarks::silent_observer(self.frame.plan, before, &self.view, &input, now);
+            observe(self.frame, before, &mut self.view, &input, now);
+            remarks.extend(match &input {
+                Input::Told(told) => remarks::answer(self.frame.plan, before, told, !facts.is_empty(), &self.ctx.run),
+                Input::Ended { task, end, .. } if !facts.is_empty() => {
+                    let folder = self.ctx.store.run_folder(&self.ctx.run);
+                    remarks::last_words_of(self.frame.plan, &folder, *task, before.session, end)
+                }
+                _ => silent,
+            });
+            if !facts.is_empty() {
+                self.fold(job.get_or_insert_with(|| self.job.clone()), &facts)?;
+                events.extend(facts);
+            }
+        }
+        self.journal(job, events).await?;
+        for remark in remarks {
             self.ctx.displays.iter_mut().for_each(|display| display.trouble(&remark, now));
         }
         Ok(())
@@ -234,16 +271,14 @@ impl<'a> Engine<'a> {
         Input::Ended { task, end, registered }
     }
 
-    /// First on the disk, then in force, then shown.
-    async fn journal(&mut self, events: Vec<Event>) -> Result<(), EngineError> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        // What does not fit must not reach the disk: a journal that cannot be folded cannot be resumed.
-        let mut job = self.job.clone();
-        for event in &events {
-            apply(self.frame.plan, &mut job, event)?;
-        }
+    /// What does not fit must not reach the disk: a journal that cannot be folded cannot be resumed.
+    fn fold(&self, job: &mut Job, events: &[Event]) -> Result<(), EngineError> {
+        Ok(events.iter().try_for_each(|event| apply(self.frame.plan, job, event))?)
+    }
+
+    /// First on the disk, then in force (`job`: what they make of it), then shown.
+    async fn journal(&mut self, job: Option<Job>, events: Vec<Event>) -> Result<(), EngineError> {
+        let Some(job) = job else { return Ok(()) };
         let run = self.ctx.run.clone();
         let events = blocking(&self.ctx.store, move |store| store.append(&run, &events).map(|()| events)).await?;
         self.job = job;
@@ -256,10 +291,8 @@ impl<'a> Engine<'a> {
     }
 
     fn perform(&mut self, action: Action) {
-        let now = ask::now();
         match action {
             Action::Ask((node, question)) => {
-                observe(self.frame, &self.job, &mut self.view, &Input::Asking { node, question }, now);
                 self.asks.spawn(orders::ask(self.ctx.asker.clone(), node, question, self.ctx.tx.clone()));
             }
             Action::Spawn(task) => match orders::spec(self.frame.plan, task, &self.ctx, &self.job) {
@@ -274,8 +307,7 @@ impl<'a> Engine<'a> {
                 }
             },
             Action::End { task, timed_out } => {
-                observe(self.frame, &self.job, &mut self.view, &Input::Ending { task }, now);
-                self.name_stopped(task, now);
+                self.name_stopped(task, ask::now());
                 if let Some(control) = self.tasks.get(&task) {
                     control.end(timed_out);
                 }
@@ -325,6 +357,17 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// A thousand commands may end within a second: each alone would cost a write to the disk and a decision.
+    fn and_what_else_came(&mut self, first: Input) -> Vec<Input> {
+        let mut inputs = vec![first];
+        while inputs.len() < AT_A_STROKE
+            && let Ok(input) = self.ctx.rx.try_recv()
+        {
+            inputs.push(input);
+        }
+        inputs
+    }
+
     async fn requested(&mut self) -> Result<(), EngineError> {
         let run = self.ctx.run.clone();
         let requests = blocking(&self.ctx.store, move |store| store.take_requests(&run)).await?;
@@ -365,6 +408,17 @@ pub fn held(frame: &Frame) -> Vec<String> {
         nodes.extend(kept);
     }
     nodes.into_iter().map(|node| frame.plan.nodes[node].id.clone()).collect()
+}
+
+/// What is asked and what is ended is known before the next decision, which would order it again; it is done when the
+/// events that go with it are on the disk.
+fn announce(frame: &Frame, job: &Job, view: &mut View, action: &Action) {
+    let input = match action {
+        Action::Ask((node, question)) => Input::Asking { node: *node, question: *question },
+        Action::End { task, .. } => Input::Ending { task: *task },
+        Action::Spawn(_) => return,
+    };
+    observe(frame, job, view, &input, ask::now());
 }
 
 /// A call to the store, which waits for the disk, off the threads that everything else runs on.
