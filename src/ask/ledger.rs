@@ -1,6 +1,7 @@
 //! What was asked of whom, and how long it took: each question costs a node time, so it can be counted afterwards.
 
 use crate::job::event::Ms;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -92,11 +93,14 @@ pub fn read(folder: &Path) -> std::io::Result<Vec<Line>> {
 }
 
 /// Of one kind of question.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sum {
     pub count: usize,
     pub unanswered: usize,
+    /// Milliseconds in all, side by side.
+    #[serde(rename = "took-ms")]
     pub took: Ms,
+    #[serde(rename = "slowest-ms")]
     pub slowest: Ms,
 }
 

@@ -42,8 +42,8 @@ struct Show {
     /// Every event of its journal, one JSON object a line
     #[arg(long)]
     events: bool,
-    /// What was asked of the nodes, how often and how long it took, by kind
-    #[arg(long, conflicts_with_all = ["events", "format"])]
+    /// What was asked of the nodes, how often (in all, and for each host of the plan) and how long it took, by kind
+    #[arg(long, conflicts_with = "events")]
     questions: bool,
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "events")]
     format: Format,
@@ -126,7 +126,7 @@ fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if options.questions {
-        return questions(&earlier);
+        return questions(&earlier, options.format);
     }
     if options.format == Format::Json {
         let shown = serde_json::json!({ "run": json(&earlier.row)?, "plan": *earlier.file, "events": earlier.events });
@@ -144,23 +144,38 @@ fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn questions(earlier: &Earlier) -> anyhow::Result<Exit> {
+fn questions(earlier: &Earlier, format: Format) -> anyhow::Result<Exit> {
     let folder = earlier.store.run_folder(&earlier.row.id);
     let lines =
         ledger::read(&folder).with_context(|| format!("cannot read `{}`", folder.join(ledger::FILE).display()))?;
+    let begun = earlier.events.first().map_or(Ms::MAX, |event| event.at);
+    let before = lines.iter().filter(|line| line.asked < begun).count();
+    let (by_kind, hosts) = (ledger::by_kind(&lines), earlier.file.plan.hosts.len());
+    if format == Format::Json {
+        let shown = serde_json::json!({ "hosts": hosts, "before-the-run": before, "by-kind": by_kind });
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&shown)?)?;
+        return Ok(Exit::Done);
+    }
     let seconds = |ms: Ms| format!("{}.{}", ms / 1000, ms % 1000 / 100);
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["question", "times", "unanswered", "seconds in all", "slowest"]);
+    table.set_header(["question", "times", "a host", "unanswered", "seconds in all", "share", "slowest"]);
     let mut all = ledger::Sum::default();
-    for (kind, sum) in ledger::by_kind(&lines) {
-        let numbers = [sum.count.to_string(), sum.unanswered.to_string(), seconds(sum.took), seconds(sum.slowest)];
-        table.add_row([kind.to_owned()].into_iter().chain(numbers));
+    for sum in by_kind.values() {
         (all.count, all.unanswered, all.took) =
             (all.count + sum.count, all.unanswered + sum.unanswered, all.took + sum.took);
     }
-    let begun = earlier.events.first().map_or(Ms::MAX, |event| event.at);
-    let before: Vec<&ledger::Line> = lines.iter().filter(|line| line.asked < begun).collect();
+    for (kind, sum) in by_kind {
+        table.add_row([
+            kind.to_owned(),
+            sum.count.to_string(),
+            format!("{:.2}", sum.count as f64 / hosts.max(1) as f64),
+            sum.unanswered.to_string(),
+            seconds(sum.took),
+            format!("{} %", (100 * sum.took + all.took / 2) / all.took.max(1)),
+            seconds(sum.slowest),
+        ]);
+    }
     writeln!(std::io::stdout(), "{}", table.trim_fmt())?;
     writeln!(
         std::io::stdout(),
@@ -168,7 +183,7 @@ fn questions(earlier: &Earlier) -> anyhow::Result<Exit> {
         all.count,
         all.unanswered,
         seconds(all.took),
-        before.len()
+        before
     )?;
     Ok(Exit::Done)
 }

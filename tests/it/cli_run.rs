@@ -54,6 +54,10 @@ fn a_rolling_reboot_of_a_sandbox_ends_with_every_host_done() {
         "one session a host"
     );
     assert_eq!(count("sudo -n true"), None, "asked alone only where something stands in the way");
+    let json = expect(desk.rollbook(&["runs", "show", "last", "--questions", "--format", "json"]), 0, &[]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["hosts"], 6);
+    assert!(json["by-kind"]["nodetool gossipinfo"]["count"].as_u64() >= Some(9), "{json}");
     let events = expect(desk.rollbook(&["runs", "show", "last", "--events"]), 0, &[]);
     assert!(events.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     expect(desk.rollbook(&["runs", "watch", "last"]), 0, &["nothing is left to do"]);
