@@ -11,6 +11,7 @@ mod cluster;
 mod completions;
 mod context;
 mod doctor;
+mod durations;
 mod earlier_run;
 pub mod exec;
 pub mod exit;

@@ -2,6 +2,7 @@
 
 use super::cluster::{self, Cluster, SANDBOX_POLL};
 use super::context::{Context, unusable};
+use super::durations;
 use super::exit::{Exit, Failure, Said};
 use super::playbook_file::Loaded;
 use crate::diagnostic::Diagnostic;
@@ -10,6 +11,7 @@ use crate::job::model::{Job, Standing};
 use crate::job::preview;
 use crate::plan::compile::{self, Answers, compile};
 use crate::plan::model::PlanFile;
+use crate::plan::order::Durations;
 use crate::plan::select::Pick;
 use crate::plan::{estimate, file, lint, warn};
 use crate::playbook::bind_params;
@@ -39,6 +41,10 @@ pub struct Choice {
     /// Open so many hosts and stop; each `rollbook resume` opens as many again
     #[arg(long, value_name = "HOSTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub stop_after: Option<u32>,
+    /// How long hosts took in an earlier run: the order is the one that is done soonest by them. A run (`last`, its id),
+    /// or a file: `rollbook runs show RUN --format json`, or `{ "10.0.0.1": "90s", … }`
+    #[arg(long, value_name = "RUN|FILE")]
+    pub durations: Option<String>,
 }
 
 impl Choice {
@@ -49,6 +55,7 @@ impl Choice {
             && self.skip.is_empty()
             && self.not_done_in.is_none()
             && self.stop_after.is_none()
+            && self.durations.is_none()
     }
 }
 
@@ -92,7 +99,12 @@ pub fn plan(
     if let Some(run) = &choice.not_done_in {
         skip.extend(done_in(context, run, topology)?);
     }
+    let durations = match &choice.durations {
+        Some(word) => durations::of(context, word, topology)?,
+        None => Durations::default(),
+    };
     let options = compile::Options {
+        durations,
         source: Some(loaded.source.clone()),
         only: choice.only.clone(),
         skip,
@@ -130,7 +142,8 @@ pub fn sealed(
     options: &compile::Options,
 ) -> Result<PlanFile, Vec<Diagnostic>> {
     let mut plan = compile(playbook, topology, params, options)?;
-    let estimate = estimate::estimate(&plan, topology, preview::waves);
+    let mut estimate = estimate::estimate(&plan, topology, preview::waves);
+    estimate.time = estimate::time(&plan, &options.durations, preview::ends);
     plan.warnings.extend(warn::seeds_warning(&plan, &estimate));
     let broken = lint::check_against(&plan, topology);
     if !broken.is_empty() {

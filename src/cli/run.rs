@@ -61,7 +61,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
 
 fn run_saved(context: &Context, options: &Options, bytes: &[u8]) -> anyhow::Result<Exit> {
     if !options.choice.is_empty() {
-        let message = "a saved plan is run as it is: it takes no --param, --only, --skip, --not-done-in, --stop-after";
+        let message = "a saved plan is run as it is: it takes no --param, --only, --skip, --not-done-in, --stop-after, --durations";
         return Err(Failure::new(Exit::Usage, message)
             .help("plan anew with them: `rollbook plan PLAYBOOK … --out`")
             .into());

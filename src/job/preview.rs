@@ -1,5 +1,5 @@
 //! The machine in a calm world: every command takes one unit of time, every question has the good answer.
-//! Waves come out of it for the eye; execution never reads them.
+//! Waves come out of it for the eye; execution never reads them. With how long each host takes: when the last is through.
 
 use super::apply::apply;
 use super::decide::{Decision, decide};
@@ -20,16 +20,9 @@ const UNIT: Ms = 1 << 40;
 pub fn waves(plan: &Plan) -> Vec<Wave> {
     let whole = Plan { stop_after: None, ..plan.clone() };
     let frame = Frame::calm(&whole);
-    let mut world = Calm { frame: &frame, job: Job::new(&whole), view: View::default(), now: 0 };
+    let mut world = Calm::new(&frame);
     let mut waves: Vec<Wave> = Vec::new();
     let mut because: Vec<Option<String>> = vec![None; plan.hosts.len()];
-    world.event(What::Run(RunEvent::Started {
-        session: 1,
-        plan: String::new(),
-        reason: None,
-        by: String::new(),
-        attended: false,
-    }));
     while world.job.ended.is_none() {
         let before = world.job.phase;
         let opened = world.settle();
@@ -54,11 +47,44 @@ pub fn waves(plan: &Plan) -> Vec<Wave> {
     waves
 }
 
+/// When the last host is through, if each is out for so long: the machine itself decides who opens when. In each phase
+/// a host works on, it takes so long again; a group ends with the last of it.
+pub fn ends(plan: &Plan, took: &[Ms]) -> Ms {
+    let whole = Plan { stop_after: None, ..plan.clone() };
+    let frame = Frame::calm(&whole);
+    let mut world = Calm::new(&frame);
+    let mut due: Vec<(Ms, TargetIx)> = Vec::new();
+    while world.job.ended.is_none() {
+        let opened = world.settle();
+        due.extend(opened.into_iter().map(|host| (world.now + took[host], host)));
+        let Some(next) = due.iter().map(|(at, _)| *at).min() else { break };
+        world.now = next;
+        due.retain(|(at, _)| *at > next);
+        world.go_through(|host| !due.iter().any(|(_, waits)| *waits == host));
+    }
+    world.now
+}
+
 struct Calm<'a> {
     frame: &'a Frame<'a>,
     job: Job,
     view: View,
     now: Ms,
+}
+
+impl<'a> Calm<'a> {
+    /// A run that has just begun.
+    fn new(frame: &'a Frame<'a>) -> Self {
+        let mut world = Calm { frame, job: Job::new(frame.plan), view: View::default(), now: 0 };
+        world.event(What::Run(RunEvent::Started {
+            session: 1,
+            plan: String::new(),
+            reason: None,
+            by: String::new(),
+            attended: false,
+        }));
+        world
+    }
 }
 
 impl Calm<'_> {
@@ -110,9 +136,14 @@ impl Calm<'_> {
     /// Ends everything that runs, step by step, until all hosts of the unit are through; nothing opens meanwhile.
     fn next_unit(&mut self) {
         self.now += UNIT;
+        self.go_through(|_| true);
+    }
+
+    /// The same of these hosts; the others are still out.
+    fn go_through(&mut self, over: impl Fn(TargetIx) -> bool) {
         loop {
             let mut moved = false;
-            for host in 0..self.job.hosts.len() {
+            for host in (0..self.job.hosts.len()).filter(|host| over(*host)) {
                 if let Some(task) = running(&self.job, host)
                     .filter(|(step, _)| super::group::has_process(self.frame, &self.job, host, *step))
                 {
@@ -204,6 +235,28 @@ mod tests {
         plan.groups = vec![group("g", [0, 4])];
         plan.shared.retain(|pair| (pair.a, pair.b) == (1, 4));
         assert_eq!(places(&plan), [vec![0, 4, 2, 3, 5], vec![1]]);
+    }
+
+    #[test]
+    fn a_free_slot_is_taken_as_soon_as_nobody_out_excludes_the_host() {
+        let mut plan = samples::six_hosts();
+        assert_eq!(ends(&plan, &[5, 1, 1, 4, 2, 3]), 5 + 4 + 3, "a rack waits for the longest of the one before");
+        plan.phases[0].max_hosts = Some(1);
+        assert_eq!(ends(&plan, &[5, 1, 1, 4, 2, 3]), 16);
+        plan.phases[0].max_hosts = None;
+        plan.shared.retain(|pair| (pair.a, pair.b) == (1, 2));
+        assert_eq!(ends(&plan, &[5, 1, 1, 4, 2, 3]), 5, "only 2 waits, for 1");
+    }
+
+    #[test]
+    fn phases_and_groups_take_their_time() {
+        let mut plan = samples::six_hosts();
+        plan.shared.clear();
+        plan.phases[0].datacenters[0].rack_by_rack = false;
+        let group = crate::plan::model::Group { name: "g".into(), nodes: [0, 1].into(), by_machine_id: false };
+        plan.groups = vec![group];
+        plan.phases[0].max_hosts = Some(2);
+        assert_eq!(ends(&plan, &[5, 1, 1, 4, 2, 1]), 5 + 4, "0 and 1; then 3, and beside it 2, 4, 5");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub use nodes::host_context;
 
 use super::level::{self, Room};
 use super::model::{Gate, Plan, PlannedKeyspace, Setup, Source, VERSION};
+use super::order::Durations;
 use super::protection::{self, Protection};
 use super::select::{self, Pick};
 use super::warn;
@@ -39,6 +40,8 @@ pub struct Options {
     pub ignore_down: bool,
     /// Texts of local scripts that commands name, by the word that names them: a guess looks into them.
     pub scripts: BTreeMap<String, String>,
+    /// How long each host took in an earlier run; they say which order is done soonest, and stand in no plan.
+    pub durations: Durations,
     /// What the hosts answered, where `groups` asks them.
     pub groups: Option<Answers>,
     /// Appended when a step takes hosts away and no `wait-up` follows (`exec`); None: that is an error.
@@ -143,8 +146,13 @@ pub fn with_all_keyspaces(plan: &Plan, topology: &Topology) -> Option<Plan> {
             phase.needs = level::needs(topology, &Keyspaces::All, (phase.strategy, kept), &planned).ok()?;
         }
         let room = Room::new(&phase.needs, topology.hosts.len(), None);
-        let datacenters =
+        let mut datacenters =
             phases::datacenters(topology, &order, names, (&protection, &plan.groups), (phase.strategy, &room));
+        // (their hosts are in the order of the plan, which may be none by rack)
+        for (now, planned) in datacenters.iter_mut().zip(&phase.datacenters) {
+            now.rack_by_rack &= planned.rack_by_rack;
+            now.order = planned.order;
+        }
         phase.datacenters = datacenters;
     }
     Some(Plan {

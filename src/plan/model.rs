@@ -3,6 +3,9 @@
 //! The plan fixes *what* (rendered words, order of preference, limits); the machine in `job`
 //! chooses *when*. It is a permission set: a run may do less, never more.
 
+pub use super::order::HostOrder;
+
+use super::estimate::Time;
 use crate::playbook::model::{
     ApproveScope, Availability, Check, DatacenterOrder, Demand, First, GateMeasure, Keyspaces, OnFailure, Retries,
     StepKind, Strategy, TakesDown, Waivable, Waiver,
@@ -203,6 +206,9 @@ pub struct Datacenter {
     pub rack_by_rack: bool,
     /// In order.
     pub racks: Vec<String>,
+    /// Where the order of its hosts comes from.
+    #[serde(default, skip_serializing_if = "HostOrder::is_by_rack")]
+    pub order: HostOrder,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -401,6 +407,9 @@ pub struct Estimate {
     /// Waves without `max-hosts`; None where it makes no difference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waves_without_limit: Option<u32>,
+    /// None: nobody knows how long a host takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
     /// The nodes that were asked for the topology, and agree. Empty: not known.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]

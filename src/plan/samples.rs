@@ -116,6 +116,7 @@ pub fn six_hosts() -> Plan {
                 name: "dc1".into(),
                 rack_by_rack: true,
                 racks: vec!["rack1".into(), "rack2".into(), "rack3".into()],
+                order: HostOrder::ByRack,
             }],
             datacenter_order: DatacenterOrder::Serial,
             max_hosts: Some(10),

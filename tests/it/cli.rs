@@ -37,6 +37,26 @@ fn bad_files_are_65_and_name_the_place() {
 }
 
 #[test]
+fn durations_order_the_hosts_and_a_bad_file_of_them_is_65_with_the_place() {
+    let desk = Desk::new();
+    let playbook = desk.file("p.yaml", REBOOT);
+    let plan = |file: &str| desk.rollbook(&["plan", &playbook, "--sandbox=6", "--durations", file]);
+    let bad = desk.file("cut.json", "{ \"10.10.0.11\":\n  \"90s\"");
+    expect(plan(&bad), 65, &["cut.json:2:", "runs show RUN"]);
+    let unit = desk.file("unit.json", "{ \"10.10.0.11\": \"90\" }");
+    expect(plan(&unit), 65, &["unit.json", "`10.10.0.11`", "no unit"]);
+    let number = desk.file("number.json", "{ \"10.10.0.11\": 90 }");
+    expect(plan(&number), 65, &["number.json", "`10.10.0.11`", "not a time"]);
+    let run = desk.file("run.json", "{ \"plan\": {}, \"events\": [] }");
+    expect(plan(&run), 65, &["run.json", "`plan`"]);
+    let other = desk.file("other.json", "{ \"192.0.2.1\": \"90s\" }");
+    expect(plan(&other), 64, &["no host of cluster"]);
+    expect(plan("no-such-run"), 64, &["no-such-run"]);
+    let good = desk.file("good.json", "{ \"10.10.0.11\": \"1m\", \"10.10.0.14\": \"5m\" }");
+    expect(plan(&good), 0, &["durations of", "2 of 6 hosts", "takes less", "sha256:"]);
+}
+
+#[test]
 fn a_cluster_that_cannot_be_reached_is_75_and_names_the_command() {
     let desk = Desk::new();
     // Nobody listens there, and no resolver knows the second.

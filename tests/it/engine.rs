@@ -113,6 +113,7 @@ fn rolling_reboot(topology: &Topology) -> Plan {
                 name: "dc1".into(),
                 rack_by_rack: true,
                 racks: racks.into_iter().collect(),
+                order: HostOrder::ByRack,
             }],
             datacenter_order: DatacenterOrder::Serial,
             max_hosts: Some(10),

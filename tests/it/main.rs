@@ -14,6 +14,7 @@ mod persons;
 mod plan;
 mod plan_clusters;
 mod process;
+mod quality;
 mod readme;
 mod refused;
 mod sandbox;

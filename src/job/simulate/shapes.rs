@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::scene::{Hazards, Scene};
 use crate::plan::level::{self, Room};
 use crate::plan::model::{
-    Datacenter, Group, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION,
+    Datacenter, Group, HostOrder, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION,
 };
 use crate::plan::protection::{Protection, protects, racks_are_free};
 use crate::playbook::model::{
@@ -347,6 +347,7 @@ fn datacenters(topology: &Topology, protection: &Protection) -> Vec<Datacenter> 
         name: name.clone(),
         rack_by_rack: racks_are_free(topology, protection, name),
         racks: racks.into_iter().cloned().collect(),
+        order: HostOrder::ByRack,
     };
     racks.into_iter().map(one).collect()
 }

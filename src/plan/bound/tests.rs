@@ -104,8 +104,17 @@ fn the_clique_is_the_largest_and_is_one() {
             members.iter().all(|a| members.iter().all(|b| a == b || conflicts.share(*a, *b)))
         };
         let largest = (0u32..1024).filter(|set| clique(*set)).map(u32::count_ones).max().unwrap();
-        let found = largest_clique(&conflicts, &Room::new(&[], 0, None), Strategy::Topology, &hosts);
+        let heaviest = |weight: &dyn Fn(NodeIx) -> u64| {
+            heaviest_clique(&conflicts, &Room::new(&[], 0, None), Strategy::Topology, &hosts, weight)
+        };
+        let found = heaviest(&|_| 1);
         assert_eq!(found.len() as u32, largest);
+        assert!(clique(found.iter().map(|host| 1 << host).sum()), "what was found must be a clique");
+        let weight = |host: NodeIx| 1 + (host as u64 * 7) % 10;
+        let of = |set: u32| hosts.iter().filter(|host| set >> **host & 1 == 1).map(|host| weight(*host)).sum::<u64>();
+        let most = (0u32..1024).filter(|set| clique(*set)).map(of).max().unwrap();
+        let found = heaviest(&weight);
+        assert_eq!(found.iter().map(|host| weight(*host)).sum::<u64>(), most);
         assert!(clique(found.iter().map(|host| 1 << host).sum()), "what was found must be a clique");
     }
 }
@@ -138,4 +147,27 @@ fn a_group_that_is_larger_than_the_limit_goes_alone() {
     plan.phases[0].max_hosts = Some(1);
     plan.groups = vec![crate::plan::model::Group { name: "g".into(), nodes: [0, 1].into(), by_machine_id: false }];
     assert_eq!(lower_bound(&plan).0, 5);
+}
+
+#[test]
+fn in_time_the_heaviest_set_or_all_the_work_under_the_limit_binds() {
+    let mut plan = samples::six_hosts();
+    let took = [10, 50, 20, 20, 30, 5];
+    let (least, reason) = least_time(&plan, &took);
+    assert_eq!(least, 50 + 20 + 30, "the longest of each rack");
+    assert!(reason.contains("exclude each other"), "{reason}");
+    plan.phases[0].max_hosts = Some(1);
+    assert_eq!(least_time(&plan, &took), (135, "the work of 6 hosts, at most 1 at once".into()));
+    plan.shared.clear();
+    plan.phases[0].max_hosts = None;
+    assert_eq!(least_time(&plan, &took), (50, "10.77.0.14 alone takes so long".into()));
+}
+
+#[test]
+fn a_group_counts_once_in_time() {
+    let mut plan = samples::six_hosts();
+    plan.shared.clear();
+    plan.groups = vec![crate::plan::model::Group { name: "g".into(), nodes: [0, 1].into(), by_machine_id: false }];
+    plan.phases[0].max_hosts = Some(1);
+    assert_eq!(least_time(&plan, &[10, 50, 1, 1, 1, 1]).0, 54);
 }

@@ -3,10 +3,10 @@
 use super::{Options, down, levels, milliseconds, steps};
 use crate::diagnostic::Diagnostic;
 use crate::plan::level::Room;
-use crate::plan::model::{Datacenter, Group, NodeIx, Phase, Rendered, Step, Target, TargetIx, Warning};
+use crate::plan::model::{Datacenter, Group, HostOrder, NodeIx, Phase, Rendered, Step, Target, TargetIx, Warning};
 use crate::plan::protection::{self, Protection};
 use crate::plan::{order, select};
-use crate::playbook::model::{Check, Playbook, Strategy};
+use crate::playbook::model::{Check, DatacenterOrder, Playbook, Strategy};
 use crate::playbook::template::{ClusterContext, Params};
 use crate::topology::model::{HostIx, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,7 +119,11 @@ fn part(
         return Ok(None);
     }
     let names = order::datacenters(topology, &away.chosen, &book.targets.datacenters);
-    let order = order::hosts(topology, &away.chosen, &names, &order::wanted(book, topology)?);
+    let wanted = order::wanted(book, topology)?;
+    let order = order::hosts(topology, &away.chosen, &names, &wanted);
+    let rule = (book.strategy, &room);
+    let mut datacenters = datacenters(topology, &order, names, (around.protection, around.groups), rule);
+    let order = quickest(book, around, &wanted, order, &mut datacenters);
     let chain = steps::chain(book, topology, &order, around.cluster, around.params, around.options)?;
     let mut errors = Vec::new();
     let disruptive = chain.steps.iter().any(Step::disruptive);
@@ -135,8 +139,6 @@ fn part(
     let new = unprotected.left_out.into_iter().chain(unprotected.accepted);
     let new: Vec<Warning> = new.filter(|warning| !worked.warnings.contains(warning)).collect();
     worked.warnings.extend(new);
-    let rule = (book.strategy, &room);
-    let datacenters = datacenters(topology, &order, names, (around.protection, around.groups), rule);
     let phase = Phase {
         name: name.map(str::to_owned),
         from: 0,
@@ -157,6 +159,28 @@ fn part(
         left_out: chain.left_out.clone(),
     };
     Ok(Some(Part { phase, order, chain }))
+}
+
+/// Where pairs exclude each other and nothing else binds but `max-hosts`, the order decides how long it takes.
+fn quickest(
+    book: &Playbook,
+    around: &Around,
+    wanted: &order::Wanted,
+    order: Vec<HostIx>,
+    datacenters: &mut [Datacenter],
+) -> Vec<HostIx> {
+    let pairs = book.strategy == Strategy::Topology && around.protection.everybody.is_none();
+    if !pairs || !around.groups.is_empty() {
+        return order;
+    }
+    let side_by_side = match book.concurrency.datacenters {
+        DatacenterOrder::Parallel => datacenters.len().max(1),
+        DatacenterOrder::Serial => 1,
+    };
+    let slots = book.concurrency.max_hosts.map_or(order.len(), |most| most as usize / side_by_side);
+    let durations = &around.options.durations;
+    let search = order::Search { topology: around.topology, protection: around.protection, wanted, slots, durations };
+    search.quickest(order, datacenters)
 }
 
 /// Steps one phase behind the other; hosts as the phases name them first.
@@ -208,7 +232,7 @@ pub fn datacenters(
             Strategy::One | Strategy::All => false,
         };
         let free = free && !groups.iter().any(across);
-        Datacenter { rack_by_rack: free, racks: racks.into_iter().collect(), name }
+        Datacenter { rack_by_rack: free, racks: racks.into_iter().collect(), name, order: HostOrder::default() }
     };
     names.into_iter().map(of).collect()
 }

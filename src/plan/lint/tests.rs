@@ -79,7 +79,12 @@ fn nodes_and_order() {
         plan.nodes[node].datacenter = "dc2".into();
         plan.phases[0].datacenters.insert(
             1,
-            crate::plan::model::Datacenter { name: "dc2".into(), rack_by_rack: false, racks: vec!["rack3".into()] },
+            crate::plan::model::Datacenter {
+                name: "dc2".into(),
+                rack_by_rack: false,
+                racks: vec!["rack3".into()],
+                order: crate::plan::model::HostOrder::ByRack,
+            },
         );
         plan.hosts.rotate_right(1);
     });

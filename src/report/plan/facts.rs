@@ -201,12 +201,33 @@ pub fn bound(file: &PlanFile) -> String {
     let sentence = match waves.cmp(&estimate.lower_bound) {
         std::cmp::Ordering::Greater => {
             let least = estimate.lower_bound;
-            format!("{}; no plan that keeps the {rule} has fewer than {least} ({reason})", count(waves, "wave", ""))
+            let many = format!("{}, at most {} too many", count(waves, "wave", ""), waves - least);
+            format!("{many}: no plan that keeps the {rule} has fewer than {least} ({reason})")
         }
         _ if waves <= 1 => format!("{}: {reason}", count(waves, "wave", "")),
         _ => format!("{}; no plan that keeps the {rule} has fewer: {reason}", count(waves, "wave", "")),
     };
     sentence + &limit(file).map(|limit| format!("; {limit}")).unwrap_or_default()
+}
+
+/// How long it takes by an earlier run, and how far that may be from the least possible.
+pub fn lasts(file: &PlanFile) -> Option<String> {
+    let expected = file.estimate.time.as_ref()?;
+    // (of hours the seconds are noise)
+    let about = |ms: u64| time(if ms < 3_600_000 { ms.div_ceil(1000) * 1000 } else { ms.div_ceil(60_000) * 60_000 });
+    let hosts = file.plan.hosts.len();
+    let known =
+        if expected.known as usize == hosts { String::new() } else { format!(", {} of {hosts} hosts", expected.known) };
+    let over = (expected.expected_ms.saturating_sub(expected.least_ms)).saturating_mul(100) / expected.least_ms.max(1);
+    let gap = match over {
+        0 => "and no plan that keeps the rule takes less".to_owned(),
+        over => format!(
+            "at most {over} % too long: no plan that keeps the rule takes less than {}",
+            about(expected.least_ms)
+        ),
+    };
+    let (from, reason) = (&expected.from, &expected.least_reason);
+    Some(format!("about {} (durations of {from}{known}), {gap} ({reason})", about(expected.expected_ms)))
 }
 
 /// `` `max-hosts` 10 binds: 14 waves instead of 6 ``, where it does.

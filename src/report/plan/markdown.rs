@@ -68,6 +68,7 @@ fn waves(file: &PlanFile, text: &mut Vec<String>) {
         text.push(format!("| … | and {more} more waves, all in the JSON | |"));
     }
     text.push(format!("\n{}", markdown(&facts::bound(file))));
+    text.extend(facts::lasts(file).map(|lasts| format!("\n{}", markdown(&lasts))));
 }
 
 /// For a row of its own, where there are several.

@@ -93,6 +93,7 @@ fn waves(file: &PlanFile, text: &mut Vec<String>) {
         text.push(format!("        … and {} more waves (all with `--format json`)", waves.len() - shown.len()));
     }
     text.push(terminal(&format!("  {}", facts::bound(file))));
+    text.extend(facts::lasts(file).map(|lasts| terminal(&format!("  {lasts}"))));
 }
 
 /// A line for each phase of a plan that has several.

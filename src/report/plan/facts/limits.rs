@@ -3,7 +3,7 @@
 use super::{ANSWER_MS, count, time};
 use crate::job::approval::PATIENCE_MS;
 use crate::job::begin;
-use crate::plan::model::{Phase, Plan};
+use crate::plan::model::{HostOrder, Phase, Plan};
 use crate::plan::warn::reach_age_ms;
 use crate::playbook::check_word;
 use crate::playbook::model::{Availability, Check, DatacenterOrder, Demand, Severity, Strategy, Then};
@@ -70,6 +70,16 @@ fn phase_limits(phase: &Phase) -> Vec<String> {
             DatacenterOrder::Serial => "one data centre after the other".into(),
             DatacenterOrder::Parallel => "data centres in parallel".into(),
         });
+    }
+    for (order, words) in [
+        (HostOrder::Search, "a free slot is taken at once, not rack by rack: tried out, that is done sooner"),
+        (HostOrder::Durations, "hosts are in the order that is done soonest by the durations of an earlier run"),
+    ] {
+        let found = phase.datacenters.iter().filter(|dc| dc.order == order).map(|dc| dc.name.as_str());
+        let found: Vec<&str> = found.collect();
+        if !found.is_empty() {
+            limits.push(format!("{}: {words}", found.join(", ")));
+        }
     }
     if phase.grace_ms > 0 {
         limits.push(format!("{} of grace after each host", time(phase.grace_ms)));
