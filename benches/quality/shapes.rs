@@ -75,6 +75,7 @@ impl Shape {
             seeds: vec![],
             hint_window_ms: None,
             asked: vec![hosts[0].address],
+            placement: BTreeMap::new(),
             hosts,
         }
     }

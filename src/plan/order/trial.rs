@@ -86,7 +86,11 @@ mod tests {
 
     #[test]
     fn a_rack_opens_when_none_of_the_one_before_waits() {
-        assert_eq!(ends(&work(2), &order(&[2, 3, 0, 1], true), &[5, 1, 3, 9]), 3 + 5 + 1, "0 waits for 2, 1 for a slot");
+        assert_eq!(
+            ends(&work(2), &order(&[2, 3, 0, 1], true), &[5, 1, 3, 9]),
+            3 + 5 + 1,
+            "0 waits for 2, 1 for a slot"
+        );
         assert_eq!(ends(&work(4), &order(&[0, 1, 2, 3], true), &[5, 1, 3, 1]), 8);
         let mut work = work(4);
         work.excludes = vec![vec![1], vec![0], vec![], vec![]];
