@@ -80,10 +80,10 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
             .map_err(|error| Failure::new(Exit::Usage, format!("cannot write `{path}`: {error}")))?;
     }
     std::io::stdout().write_all(text.as_bytes())?;
-    if let Some((path, command)) = saved {
-        if options.format != Format::Text || context.verbose > 0 {
-            context.say(format_args!("plan {} saved to {path}; next: {command}", sealed.hash));
-        }
+    if let Some((path, command)) = saved
+        && (options.format != Format::Text || context.verbose > 0)
+    {
+        context.say(format_args!("plan {} saved to {path}; next: {command}", sealed.hash));
     }
     Ok(if options.detailed_exitcode && !sealed.plan.hosts.is_empty() { Exit::WorkToDo } else { Exit::Done })
 }

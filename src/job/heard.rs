@@ -5,7 +5,7 @@ use super::event::{Asked, Ms, Question};
 use super::rules::Frame;
 use super::view::{Answer, Task};
 use crate::plan::model::{NodeIx, TargetIx};
-use crate::topology::nodetool::{StatusRow, StatusView};
+use crate::topology::nodetool::{GossipView, StatusRow, StatusView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub struct Heard {
     named: Vec<NodeIx>,
     /// The schema versions that an answer to `gossipinfo` shows, each once.
     schemas: BTreeSet<String>,
+    /// It shows every node of the plan, all with one schema version and one release.
+    agrees: bool,
 }
 
 /// An answer to `status`, with who is up already worked out.
@@ -66,15 +68,16 @@ impl Heard {
             _ => vec![],
         };
         named.sort_unstable();
-        let mut schemas = BTreeSet::new();
+        let (mut schemas, mut agrees) = (BTreeSet::new(), false);
         if let Answer::Gossip(view) = &answer {
             for version in view.nodes.values().filter_map(|state| state.schema.as_ref()) {
                 if !schemas.contains(version) {
                     schemas.insert(version.clone());
                 }
             }
+            agrees = schemas.len() == 1 && one_release(frame, view);
         }
-        Heard { answer, asked, at, out, named, schemas }
+        Heard { answer, asked, at, out, named, schemas, agrees }
     }
 
     pub fn seen(&self) -> Option<Seen<'_>> {
@@ -86,10 +89,24 @@ impl Heard {
         &self.schemas
     }
 
+    /// Does it show every node of the plan, and all with one schema version and one release? Then whoever is live agrees.
+    pub fn agrees(&self) -> bool {
+        self.agrees
+    }
+
     /// Nodes that it cannot reach, as `describecluster` says; None: it is no such answer.
     pub fn unreachable(&self) -> Option<&[NodeIx]> {
         matches!(self.answer, Answer::Describe(_)).then_some(&self.named)
     }
+}
+
+fn one_release(frame: &Frame, view: &GossipView) -> bool {
+    let mut first = None;
+    (0..frame.plan.nodes.len()).all(|node| {
+        let state = view.nodes.get(&frame.address(node)).filter(|state| state.schema.is_some());
+        let release = state.and_then(|state| state.release.as_ref());
+        release.is_some_and(|release| *first.get_or_insert(release) == release)
+    })
 }
 
 #[derive(Clone, Debug, PartialEq)]

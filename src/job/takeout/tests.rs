@@ -13,7 +13,7 @@ fn told(frame: &Frame, by: NodeIx, named: NodeIx, out: &[NodeIx], asked: Ms) -> 
         let unreachable = if node == by { [frame.address(named)].into() } else { Default::default() };
         let answer = Answer::Describe(Arc::new(ClusterView { unreachable, ..ClusterView::default() }));
         let out = if node == by { out.iter().copied().collect() } else { BTreeSet::new() };
-        view.answered(&frame, (node, Question::Describe), answer, (asked, asked + 500), out);
+        view.answered(frame, (node, Question::Describe), answer, (asked, asked + 500), out);
     }
     view
 }
@@ -92,10 +92,10 @@ fn all_that_lasts(frame: &Frame, job: &Job, ago: Ms) -> View {
     let mut view = told(frame, 1, 1, &[1], NOW - ago - 500);
     for node in observers_to_stay(frame, job, &view, (0, NOW), &frame.out(job)) {
         let gossip = Answer::Gossip(Arc::new(GossipView::default()));
-        view.answered(&frame, (node, Question::Gossip), gossip, (NOW - ago - 500, NOW - ago), BTreeSet::new());
+        view.answered(frame, (node, Question::Gossip), gossip, (NOW - ago - 500, NOW - ago), BTreeSet::new());
     }
     let boot = Answer::BootId { id: "a".into(), cql_port: true };
-    view.answered(&frame, (0, Question::BootId), boot, (NOW - ago - 500, NOW - ago), BTreeSet::new());
+    view.answered(frame, (0, Question::BootId), boot, (NOW - ago - 500, NOW - ago), BTreeSet::new());
     view
 }
 

@@ -61,7 +61,7 @@ fn local_levels_count_in_each_data_centre_and_the_others_over_all() {
     assert!(there.iter().all(|(nodes, _)| nodes.iter().all(|node| *node >= 3)), "{there:?}");
     // SimpleStrategy: the whole factor, counted among the local ones
     two.keyspaces.get_mut("orders").unwrap().replication = Replication::Simple(Factor { total: 6, transient: 0 });
-    assert!(matches!(spares(&two, &kept(Level::LocalQuorum)), Err(Cannot::Never { .. })), "4 of 3 are needed");
+    assert!(matches!(spares(&two, &kept(Level::LocalQuorum)), Err(Cannot::Below { .. })), "4 of 3 are needed");
 }
 
 #[test]
