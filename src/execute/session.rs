@@ -15,16 +15,7 @@ pub const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// Processes of the session that still do something.
 pub fn members(session: u32) -> Vec<Stat> {
     // An unreadable /proc shows nobody; then nothing can be found to end either.
-    let of_it = Stat::all_where(|pid| may_be_of(pid, session)).unwrap_or_default();
-    of_it.into_iter().filter(|stat| stat.session == session && stat.state != 'Z').collect()
-}
-
-/// Asked before `/proc/PID/stat` is read, which takes thirty times as long: on a machine with thousands of processes, each
-/// watcher of a thousand hosts looks at all of them.
-fn may_be_of(pid: u32, session: u32) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
-    // (where the kernel does not tell, the file does)
-    rustix::process::getsid(Some(pid)).map_or(true, |of| of.as_raw_nonzero().get().unsigned_abs() == session)
+    Stat::all().unwrap_or_default().into_iter().filter(|stat| stat.session == session && stat.state != 'Z').collect()
 }
 
 /// TERM to all, after `grace` KILL, until nobody is left. `leader` is the session's first process,
