@@ -82,7 +82,7 @@ impl Shape {
 
     /// Milliseconds.
     pub fn duration(&self, luck: &mut Luck) -> u64 {
-        let times = if self.stragglers && luck.dice.roll() % 30 == 0 { 4.0 } else { 1.0 };
+        let times = if self.stragglers && luck.dice.roll().is_multiple_of(30) { 4.0 } else { 1.0 };
         (MEDIAN_MS * times * (SIGMA * luck.normal()).exp()) as u64
     }
 }
