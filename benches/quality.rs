@@ -5,8 +5,9 @@
 //!
 //! rollbook runs twice: with nothing known of the durations, and with those of an earlier run (`plan --durations`), from
 //! which this one differs by nothing (`known`), or by another 15 % a host (`near`). What must hold, or it ends with 1:
-//! `known` within 1.05 of the best of all in the mean, and no seed over 1.05 of cstar's order; knowing nothing, within
-//! 1.05 of the better of the two that know nothing either. How far that is from a search that knows is printed.
+//! `known` within 1.05 of the best of all in the mean, and no seed over 1.05 of cstar's order; knowing nothing, the sum of
+//! all seeds within 1.05 of the better of the two that know nothing either. How far that is from a search that knows, and
+//! the worst seed, are printed: an order that knows nothing can undercut neither the search nor another's luck each time.
 
 #[path = "quality/measure.rs"]
 mod measure;

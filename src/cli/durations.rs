@@ -41,7 +41,7 @@ pub fn of(context: &Context, word: &str, topology: &Topology) -> anyhow::Result<
 
 fn of_file(path: &Path, topology: &Topology) -> anyhow::Result<Durations> {
     let refused = |place: String, what: String| {
-        Failure::new(Exit::BadFile, format!("`{}`{place}: {what}", path.display())).help(FORMS)
+        Failure::new(Exit::BadFile, format!("`{}{place}`: {what}", path.display())).help(FORMS)
     };
     let bytes = std::fs::read(path).map_err(|error| refused(String::new(), format!("cannot be read: {error}")))?;
     let value: Value = serde_json::from_slice(&bytes)
