@@ -151,7 +151,7 @@ fn opened_at(frame: &Frame, job: &Job, node: NodeIx) -> Option<Ms> {
 
 fn may_go_together(frame: &Frame, job: &Job, subject: NodeIx, other: NodeIx) -> bool {
     let waits = frame.target_of(other).is_some_and(|target| job.hosts[target].waits());
-    waits && frame.one_datacenter(subject, other) && !frame.exclude_each_other(job, subject, other)
+    waits && frame.may_come_together(job, subject, other) && !frame.exclude_each_other(job, subject, other)
 }
 
 /// The observers themselves, whatever a saboteur does to the gate: the same while the hosts of a wave come back one

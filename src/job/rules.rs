@@ -4,7 +4,7 @@ use super::model::Job;
 use super::view::Answer;
 use crate::plan::conflict::Conflicts;
 use crate::plan::level::Room;
-use crate::plan::model::{Need, NodeIx, Phase, Plan, Step, Target, TargetIx};
+use crate::plan::model::{Datacenter, Need, NodeIx, Phase, Plan, Step, Target, TargetIx};
 use crate::playbook::model::{StepKind, Strategy, TakesDown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -199,8 +199,16 @@ impl<'a> Frame<'a> {
         self.siblings[host].iter().copied().filter(|other| hosts.contains(other))
     }
 
-    pub fn one_datacenter(&self, a: NodeIx, b: NodeIx) -> bool {
-        self.datacenters[a] == self.datacenters[b]
+    /// Do both lie where their turn may come at once: in one data centre and, where racks are finished one by one, in one
+    /// rack?
+    pub fn may_come_together(&self, job: &Job, a: NodeIx, b: NodeIx) -> bool {
+        let (mine, other) = (&self.plan.nodes[a], &self.plan.nodes[b]);
+        if self.datacenters[a] != self.datacenters[b] {
+            return false;
+        }
+        let of = |at: &&Datacenter| at.name == mine.datacenter;
+        let by_rack = self.phase(job).datacenters.iter().find(of).is_some_and(|at| at.rack_by_rack);
+        !by_rack || mine.rack == other.rack
     }
 
     /// Do both share a fate?

@@ -1,6 +1,7 @@
 //! Who may not be out together, read off a plan (semantics.md §3).
 
 use super::model::{NodeIx, Plan};
+use super::node_set::NodeSet;
 use crate::playbook::model::Strategy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,6 +14,9 @@ pub struct Conflicts {
     everybody: Option<String>,
     nodes: Vec<(IpAddr, String)>,
     neighbours: Vec<BTreeSet<NodeIx>>,
+    /// The same as bits.
+    near: Vec<NodeSet>,
+    grouped: bool,
     /// Of each node, those that go out with it, itself among them.
     units: Vec<BTreeSet<NodeIx>>,
     shared: BTreeMap<(NodeIx, NodeIx), (String, u32)>,
@@ -32,6 +36,8 @@ impl Conflicts {
                 conflicts.units[*node].clone_from(&group.nodes);
             }
         }
+        conflicts.near = bits(&conflicts.neighbours);
+        conflicts.grouped = !plan.groups.is_empty();
         conflicts
     }
 
@@ -53,7 +59,9 @@ impl Conflicts {
         Conflicts {
             everybody: plan.everybody_conflicts.clone(),
             nodes: plan.nodes.iter().map(|node| (node.address, node.datacenter.clone())).collect(),
+            near: bits(&neighbours),
             neighbours,
+            grouped: false,
             units: (0..count).map(|node| BTreeSet::from([node])).collect(),
             shared,
         }
@@ -73,7 +81,15 @@ impl Conflicts {
     /// Do both, or those that go out with them, hold replicas of one range under the conflict rule, whatever the
     /// strategy? Not within one group, which is out as a whole.
     pub fn share(&self, a: NodeIx, b: NodeIx) -> bool {
+        if !self.grouped {
+            return self.near[a].contains(b);
+        }
         !self.units[a].contains(&b) && self.units[b].iter().any(|node| self.neighbours[a].contains(node))
+    }
+
+    /// The first of these that shares a range with a node; None where hosts go out together: then it is not that simple.
+    pub fn first_that_shares(&self, node: NodeIx, others: &NodeSet) -> Option<Option<NodeIx>> {
+        (!self.grouped).then(|| self.near[node].first_common(others))
     }
 
     /// Does `away`, which nobody is going to bring back in this run, keep `node` up, or one that goes out with it? It does
@@ -131,6 +147,10 @@ impl Conflicts {
         }
         format!("{address} and {other} share no range that protects")
     }
+}
+
+fn bits(sets: &[BTreeSet<NodeIx>]) -> Vec<NodeSet> {
+    sets.iter().map(|set| set.iter().copied().collect()).collect()
 }
 
 fn key(a: NodeIx, b: NodeIx) -> (NodeIx, NodeIx) {

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod file;
 pub mod level;
 pub mod lint;
+pub mod node_set;
 pub mod order;
 pub mod protection;
 pub mod reach;

@@ -5,7 +5,8 @@ use super::super::model::Job;
 use super::super::rules::Frame;
 use super::Hold;
 use crate::plan::model::{NodeIx, TargetIx};
-use crate::playbook::model::DatacenterOrder;
+use crate::plan::node_set::NodeSet;
+use crate::playbook::model::{DatacenterOrder, Strategy};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,8 @@ pub struct Round<'a> {
     frame: &'a Frame<'a>,
     job: &'a Job,
     pub(super) out: BTreeSet<NodeIx>,
+    /// The same with the candidates, as bits.
+    away: NodeSet,
     /// Candidates before this one: they hold their conflicts among the candidates.
     reserved: BTreeSet<NodeIx>,
     /// Waiting hosts that only failed or foreign-down hosts hold back: they do not hold their rack.
@@ -33,10 +36,12 @@ pub struct Round<'a> {
 
 impl<'a> Round<'a> {
     pub fn new(frame: &'a Frame<'a>, job: &'a Job) -> Self {
+        let out = frame.out(job);
         Round {
             frame,
             job,
-            out: frame.out(job),
+            away: out.iter().copied().collect(),
+            out,
             reserved: BTreeSet::new(),
             blocked: BTreeSet::new(),
             taken: job.out_targets().count() as u32,
@@ -69,6 +74,7 @@ impl<'a> Round<'a> {
 
     pub(super) fn reserve(&mut self, target: TargetIx) {
         self.reserved.insert(self.frame.plan.hosts[target].node);
+        self.away.insert(self.frame.plan.hosts[target].node);
     }
 
     /// What the journal alone says against opening this host.
@@ -79,10 +85,8 @@ impl<'a> Round<'a> {
             return Some(Hold::First(first.hosts));
         }
         let taken = self.taken + self.reserved.len() as u32;
-        let conflict =
-            self.out.iter().chain(&self.reserved).find(|out| self.frame.exclude_each_other(self.job, node, **out));
-        if let Some(other) = conflict {
-            return Some(Hold::Conflict(*other));
+        if let Some(other) = self.conflict(node) {
+            return Some(Hold::Conflict(other));
         }
         let away = |other: NodeIx| self.out.contains(&other) || self.reserved.contains(&other);
         if let Some(need) = self.frame.too_many(self.job, self.frame.unit(node), away) {
@@ -94,6 +98,19 @@ impl<'a> Round<'a> {
             return Some(Hold::Slots(limit));
         }
         self.datacenter_before(node).or_else(|| self.rack_before(node))
+    }
+
+    /// Who of those that are out, or about to be, excludes it.
+    fn conflict(&self, node: NodeIx) -> Option<NodeIx> {
+        // (where only pairs count, which is most often so, they are not looked at one by one)
+        let simple = self.frame.strategy(self.job) == Strategy::Topology
+            && self.frame.room(self.job).is_none()
+            && self.frame.plan.known_down.is_empty();
+        let found = simple.then(|| self.frame.conflicts.first_that_shares(node, &self.away)).flatten();
+        found.unwrap_or_else(|| {
+            let mut all = self.out.iter().chain(&self.reserved);
+            all.find(|out| self.frame.exclude_each_other(self.job, node, **out)).copied()
+        })
     }
 
     /// The next data centre opens when the one before has no host in work, failed, lost or in doubt, nor waiting.
