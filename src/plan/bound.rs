@@ -138,7 +138,9 @@ fn counted(plan: &Plan, hosts: &[NodeIx], limit: u32) -> u32 {
 fn under(plan: &Plan, phase: &Phase) -> &'static str {
     match phase.strategy {
         Strategy::One => ": one host of a data centre at a time",
-        _ if plan.everybody_conflicts.is_some() => ": everybody conflicts with everybody",
+        _ if plan.everybody_conflicts.is_some() && phase.strategy == Strategy::Topology => {
+            ": everybody conflicts with everybody"
+        }
         _ => "",
     }
 }

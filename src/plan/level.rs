@@ -225,12 +225,20 @@ fn below(topology: &Topology, keyspace: &str, level: Level, (part, up): (&Part, 
 fn wanted(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &str) -> String {
     let holders: Vec<String> = part.nodes.iter().map(|node| topology.hosts[*node].address.to_string()).collect();
     let place = part.datacenter.map(|name| format!(" in {name}")).unwrap_or_default();
-    let plural = if part.nodes.len() == 1 { "" } else { "s" };
+    let (has, plural) = (part.nodes.len(), if part.nodes.len() == 1 { "" } else { "s" });
+    if part.needed as usize > has {
+        return format!(
+            "{} needs {} replicas, and the range of {keyspace} up to token {end} has {has}{place} ({})",
+            level.word(),
+            part.needed,
+            holders.join(", ")
+        );
+    }
     format!(
         "{} needs {} of the {} replica{plural} that the range of {keyspace} up to token {end} has{place} ({})",
         level.word(),
         part.needed,
-        part.nodes.len(),
+        has,
         holders.join(", ")
     )
 }
