@@ -15,6 +15,9 @@ use crate::plan::model::{Plan, TargetIx, Wave, WaveHost};
 /// One unit: longer than any pause, so that hosts that may be out together end together.
 const UNIT: Ms = 1 << 40;
 
+/// A deadline that does not come.
+const NEVER: Ms = 1 << 60;
+
 /// The waves of a plan, with each host's reason for not being sooner. Limits of one session (`--stop-after`)
 /// are left aside: the plan shows the whole.
 pub fn waves(plan: &Plan) -> Vec<Wave> {
@@ -50,7 +53,9 @@ pub fn waves(plan: &Plan) -> Vec<Wave> {
 /// When the last host is through, if each is out for so long: the machine itself decides who opens when. In each phase
 /// a host works on, it takes so long again; a group ends with the last of it.
 pub fn ends(plan: &Plan, took: &[Ms]) -> Ms {
-    let whole = Plan { stop_after: None, ..plan.clone() };
+    let mut whole = Plan { stop_after: None, blocked_timeout_ms: NEVER, ..plan.clone() };
+    // (a host is out for as long as it was then, which step of it took how long nobody knows)
+    whole.steps.iter_mut().for_each(|step| step.timeout_ms = NEVER);
     let frame = Frame::calm(&whole);
     let mut world = Calm::new(&frame);
     let mut due: Vec<(Ms, TargetIx)> = Vec::new();
@@ -245,7 +250,10 @@ mod tests {
         assert_eq!(ends(&plan, &[5, 1, 1, 4, 2, 3]), 16);
         plan.phases[0].max_hosts = None;
         plan.shared.retain(|pair| (pair.a, pair.b) == (1, 2));
+        plan.phases[0].datacenters[0].rack_by_rack = false;
         assert_eq!(ends(&plan, &[5, 1, 1, 4, 2, 3]), 5, "only 2 waits, for 1");
+        let day = 86_400_000;
+        assert_eq!(ends(&plan, &[day, 1, 1, 4, 2, 3]), day, "longer than a step may take");
     }
 
     #[test]
