@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 /// No row is wider; a picture is as wide as what is in it.
 const WIDTH: usize = 960;
 /// Sentences are broken, so that a picture of few hosts fits a narrow window.
-const SENTENCE: usize = 68;
+const SENTENCE: usize = 58;
 const LEFT: usize = 90;
 /// So many hosts have boxes with their addresses in them; of more each is a small square.
 const NAMED: usize = 240;
