@@ -60,9 +60,9 @@ impl Cluster {
         };
         for _ in 0..TRIES {
             let mut order = in_order(&starts);
-            for _ in 0..=luck.below(3) {
-                let host = order.remove(luck.below(order.len()));
-                order.insert(luck.below(order.len() + 1), host);
+            for _ in 0..=luck.dice.below(3) {
+                let host = order.remove(luck.dice.below(order.len()));
+                order.insert(luck.dice.below(order.len() + 1), host);
             }
             let (end, now) = self.placed(&order);
             if end <= best {

@@ -109,8 +109,4 @@ impl Luck {
     pub fn near(&mut self, ms: u64) -> u64 {
         (ms as f64 * (SIGMA_NEAR * self.normal()).exp()) as u64
     }
-
-    pub fn below(&mut self, limit: usize) -> usize {
-        (self.dice.roll() % limit as u64) as usize
-    }
 }

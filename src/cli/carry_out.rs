@@ -1,7 +1,7 @@
 //! Carries a plan out: leases, engine, progress, the table at the end, the exit code.
 
 use super::cluster::{Cluster, Seen};
-use super::context::{Context, unusable};
+use super::context::{Context, tell, unusable};
 use super::earlier_run;
 use super::exit::{Exit, Failure};
 use crate::ask::{Asker, Heard};
@@ -56,7 +56,7 @@ pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &mut 
     for finding in &findings {
         let word = if finding.severity == Severity::Error { "error" } else { "warning" };
         if finding.severity == Severity::Error || !context.quiet {
-            let _ = writeln!(std::io::stderr(), "{word}: {}\n help: {}", finding.message, finding.help);
+            tell(format_args!("{word}: {}\n help: {}", finding.message, finding.help));
         }
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();

@@ -40,7 +40,7 @@ impl Context {
     /// Something for a person, on standard error; `--quiet` silences it.
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr(), "{line}");
+            tell(line);
         }
     }
 
@@ -94,4 +94,9 @@ fn name_of(uid: u32) -> String {
 /// The day, as a playbook writes it, in the world's own time: the same for everybody who reads the plan.
 pub fn today() -> String {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
+/// A line on standard error; that nobody reads it any more is no error.
+pub fn tell(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

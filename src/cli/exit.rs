@@ -1,7 +1,7 @@
 //! The one table of exit codes, and the error that carries one. Nothing else in the program names a number.
 
+use super::context::tell;
 use std::fmt;
-use std::io::Write as _;
 
 /// How `rollbook` ends (README has the same table for people).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,10 +140,10 @@ pub fn report(error: &anyhow::Error) -> Exit {
         return Exit::Done;
     }
     // `{:#}` puts the causes on one line: context first, as in `cannot read x: permission denied`.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    tell(format_args!("error: {error:#}"));
     let Some(failure) = error.downcast_ref::<Failure>() else { return Exit::Unexpected };
     if let Some(help) = &failure.help {
-        let _ = writeln!(std::io::stderr(), "help: {help}");
+        tell(format_args!("help: {help}"));
     }
     failure.exit
 }

@@ -1,6 +1,6 @@
 //! A playbook as a file: read, checked, its findings drawn against its text.
 
-use super::context::Context;
+use super::context::{Context, tell};
 use super::exit::{Exit, Failure, Said};
 use super::saved_plan;
 use crate::diagnostic::{self, Diagnostic};
@@ -9,7 +9,6 @@ use crate::playbook::{self, model::Playbook};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
-use std::io::Write as _;
 use std::path::Path;
 
 /// More than any playbook has; what lies behind is never read (a device, a log by mistake).
@@ -119,7 +118,7 @@ impl Loaded {
 fn print(context: &Context, findings: &[Diagnostic], name: &str, text: &str) {
     let draw = if context.colour(&std::io::stderr()) { diagnostic::render_coloured } else { diagnostic::render };
     for finding in findings {
-        let _ = writeln!(std::io::stderr(), "{}", draw(finding, name, text).trim_end());
+        tell(draw(finding, name, text).trim_end());
     }
 }
 

@@ -2,9 +2,7 @@
 
 use super::decide::Desk;
 use super::event::{Ms, Outcome, Question, RunEvent};
-use super::evidence::{
-    Evidence, gossip, names, observers, same_release, schema_disagreement, status, unexpected_unreachable,
-};
+use super::evidence::{Evidence, gossip, names, observers, same_release, schema_disagreement, unexpected_unreachable};
 use super::heard::{Heard, Seen};
 use super::measure;
 use super::model::Job;
@@ -130,7 +128,7 @@ impl Start<'_> {
         let mut all = Vec::new();
         for node in &self.observers {
             let Some(heard) = evidence.read(*node, Question::Status, since) else { continue };
-            all.push((*node, self.readable(*node, heard, status)?));
+            all.push((*node, self.readable(*node, heard, Heard::seen)?));
         }
         evidence.together(self.observers.iter().map(|node| (*node, Question::Status)));
         Ok((all.len() == self.observers.len()).then_some(all))
@@ -267,7 +265,7 @@ impl Start<'_> {
                     complete = false;
                     continue;
                 };
-                let view = self.readable(node, heard, status)?;
+                let view = self.readable(node, heard, Heard::seen)?;
                 let seen = |other: &NodeIx| views.iter().any(|(_, by)| by.up(*other));
                 if let Some(missing) = self.wanted().filter(seen).find(|other| !view.up(*other)) {
                     evidence.again(node, Question::Status);

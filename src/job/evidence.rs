@@ -207,10 +207,15 @@ fn serves(view: &View, node: NodeIx) -> bool {
 pub(super) fn agree(
     frame: &Frame,
     job: &Job,
-    by: NodeIx,
-    gossip: &GossipView,
-    live: &BTreeSet<NodeIx>,
+    view: &View,
+    (by, gossip): (NodeIx, &GossipView),
+    live: impl FnOnce() -> BTreeSet<NodeIx>,
 ) -> Result<(), String> {
+    // (most often all agree: on a large cluster they are not compared node by node)
+    if view.heard(by, Question::Gossip).is_some_and(Heard::agrees) {
+        return Ok(());
+    }
+    let live = &live();
     let waived = frame.plan.waives(Waivable::SchemaAgreement);
     if let Some(why) = schema_disagreement(frame, gossip, live).filter(|_| !waived) {
         return Err(format!("schema-agreement, asked of {}: {why}", frame.address(by)));
@@ -224,10 +229,6 @@ pub(super) fn agree(
 /// A node whose decommission failed serves (lab: `UN` and answering).
 pub fn serving_mode(mode: &str) -> bool {
     matches!(mode, "NORMAL" | "DECOMMISSION_FAILED")
-}
-
-pub(super) fn status(heard: &Heard) -> Option<Seen<'_>> {
-    heard.seen()
 }
 
 pub(super) fn gossip(heard: &Heard) -> Option<&GossipView> {

@@ -1,7 +1,7 @@
 //! What the kind of a step can prove by itself, whatever the exit status said.
 
 use super::event::{Ms, Question};
-use super::evidence::{Evidence, gossip, row, status, witnesses};
+use super::evidence::{Evidence, gossip, row, witnesses};
 use super::heard::{Need, View};
 use super::model::Job;
 use super::rules::{Frame, unreadable};
@@ -83,7 +83,7 @@ fn down(frame: &Frame, evidence: &mut Evidence, observers: &[NodeIx], node: Node
     for observer in observers {
         let Some(heard) = evidence.read(*observer, Question::Status, since) else { continue };
         let is_down =
-            status(heard).and_then(|view| row(frame, view, node)).is_some_and(|row| row.liveness == Liveness::Down);
+            heard.seen().and_then(|view| row(frame, view, node)).is_some_and(|row| row.liveness == Liveness::Down);
         if !is_down {
             evidence.again(*observer, Question::Status);
             up = Some(frame.address(*observer));

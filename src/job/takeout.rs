@@ -3,7 +3,7 @@
 mod reach;
 
 use super::event::{Baseline, Ms, Question};
-use super::evidence::{Evidence, agree, gossip, observers_to_stay, serving_mode, status};
+use super::evidence::{Evidence, agree, gossip, observers_to_stay, serving_mode};
 use super::heard::{Heard, Need, Seen, View};
 use super::measure;
 use super::model::Job;
@@ -107,7 +107,8 @@ fn protected<'a>(frame: &'a Frame, view: &View, node: NodeIx) -> Cow<'a, BTreeSe
     let mut all = Cow::Borrowed(frame.conflicts.neighbours(node));
     if !frame.rules.count_down_nodes {
         let all = all.to_mut();
-        let views = || frame.observers.iter().filter_map(|by| view.heard(*by, Question::Status)).filter_map(status);
+        let views =
+            || frame.observers.iter().filter_map(|by| view.heard(*by, Question::Status)).filter_map(Heard::seen);
         all.retain(|other| views().all(|view| view.up(*other)));
     }
     all
@@ -225,7 +226,7 @@ impl<'a> Candidate<'a> {
         let mut all = Vec::new();
         for node in &self.observers {
             let Some(heard) = evidence.read(*node, Question::Status, 0) else { continue };
-            let Some(view) = status(heard) else { return Err(unreadable(&heard.answer)) };
+            let Some(view) = heard.seen() else { return Err(unreadable(&heard.answer)) };
             all.push((*node, view));
         }
         Ok((all.len() == self.observers.len()).then_some(all))
@@ -249,7 +250,7 @@ impl<'a> Candidate<'a> {
             }
             // its only observer is itself: the host, which is up and not in work, is asked too
             let Some(heard) = evidence.read(self.node, Question::Status, 0) else { continue };
-            match status(heard) {
+            match heard.seen() {
                 Some(view) if node != self.node && view.up(node) => {}
                 Some(_) => return Err(format!("nobody else can say whether {address} is up")),
                 None => return Err(unreadable(&heard.answer)),
@@ -271,28 +272,18 @@ impl<'a> Candidate<'a> {
 
     /// Checks that the playbook adds to the built-in ones.
     fn checks(&self, gossips: &[(NodeIx, &GossipView)], views: &[(NodeIx, Seen)]) -> Result<(), String> {
-        let live_at = |view: Seen| -> BTreeSet<NodeIx> {
-            let nodes = (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node));
-            nodes.filter(|node| view.up(*node)).collect()
-        };
+        let wanted = || (0..self.frame.plan.nodes.len()).filter(|node| !self.out.contains(node));
         if self.frame.phase(self.job).checks_each_host.contains(&Check::AllUp) {
             for (by, view) in views {
-                let live = live_at(*view);
-                let missing =
-                    (0..self.frame.plan.nodes.len()).find(|node| !live.contains(node) && !self.out.contains(node));
-                if let Some(node) = missing {
+                if let Some(node) = wanted().find(|node| !view.up(*node)) {
                     let (node, by) = (self.frame.address(node), self.frame.address(*by));
                     return Err(format!("all-up: {node} is not UN at {by}"));
                 }
             }
         }
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
-            // (most often all agree: on a large cluster they are not compared node by node)
-            if self.view.heard(*by, Question::Gossip).is_some_and(Heard::agrees) {
-                continue;
-            }
-            let live = live_at(*view);
-            agree(self.frame, self.job, *by, gossip, &live)?;
+            let live = || wanted().filter(|node| view.up(*node)).collect();
+            agree(self.frame, self.job, self.view, (*by, gossip), live)?;
         }
         Ok(())
     }

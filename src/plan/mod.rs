@@ -8,6 +8,7 @@ pub mod model;
 pub mod bound;
 pub mod compile;
 pub mod conflict;
+pub mod dice;
 pub mod drift;
 pub mod estimate;
 pub mod file;

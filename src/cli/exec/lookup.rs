@@ -2,12 +2,12 @@
 
 use super::flags::Flags;
 use super::meaning::LookedUp;
+use crate::cli::context::tell;
 use crate::cli::exit::{Exit, Failure};
 use crate::playbook::model::Playbook;
 use crate::topology::model::Topology;
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -71,7 +71,7 @@ pub async fn look_up(flags: &Flags, targets: Vec<String>, topology: &Topology) -
         let mut names = BTreeMap::new();
         for host in &topology.hosts {
             let name = name_of(host.address).await.unwrap_or_else(|| {
-                let _ = writeln!(std::io::stderr(), "warning: {} has no name; its address is used", host.address);
+                tell(format_args!("warning: {} has no name; its address is used", host.address));
                 host.address.to_string()
             });
             names.insert(host.address.to_string(), name);

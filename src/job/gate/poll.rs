@@ -2,7 +2,7 @@
 
 use super::UNCHANGED_MS;
 use crate::job::event::{Baseline, Ms, Question};
-use crate::job::evidence::{Evidence, agree, gossip, names, observers, serving_mode, status, unexpected_unreachable};
+use crate::job::evidence::{Evidence, agree, gossip, names, observers, serving_mode, unexpected_unreachable};
 use crate::job::heard::{Heard, Seen, View};
 use crate::job::model::{Expect, Job};
 use crate::job::rules::{Frame, unreadable};
@@ -53,7 +53,7 @@ impl<'a> Poll<'a> {
         let views = self.views(evidence, &observers)?;
         // (a waiver spares it the comparison, not the answer: a process that is stuck still has its port open)
         let own = if self.last {
-            self.all_since(evidence, &[self.node], Question::Status, self.since, status)?
+            self.all_since(evidence, &[self.node], Question::Status, self.since, Heard::seen)?
         } else {
             Some(vec![])
         };
@@ -91,14 +91,14 @@ impl<'a> Poll<'a> {
                 asked.push(observers[self.held as usize % observers.len()]);
             }
         }
-        self.all_since(evidence, &asked, Question::Status, self.seen_since, status)
+        self.all_since(evidence, &asked, Question::Status, self.seen_since, Heard::seen)
     }
 
     /// Is there an answer of this observer that counts? One from before the look at the machine only if it shows the
     /// host up: that it was down a moment ago is no news.
     fn knows(&self, evidence: &Evidence, by: NodeIx) -> bool {
         let shows_it_up = || {
-            let view = self.view.heard(by, Question::Status).and_then(status);
+            let view = self.view.heard(by, Question::Status).and_then(Heard::seen);
             view.is_some_and(|view| view.up(self.node))
         };
         evidence.knows(by, Question::Status, self.since)
@@ -252,7 +252,7 @@ impl<'a> Poll<'a> {
     fn down_at_observers(&self, now: Ms) -> BTreeSet<NodeIx> {
         let chosen = observers(self.frame, self.job, self.view, self.node, now);
         let heard = chosen.iter().filter_map(|node| self.view.heard(*node, Question::Status));
-        let views: Vec<Seen> = heard.filter_map(status).collect();
+        let views: Vec<Seen> = heard.filter_map(Heard::seen).collect();
         let nodes = 0..self.frame.plan.nodes.len();
         nodes.filter(|node| views.iter().any(|view| !view.up(*node))).collect()
     }
@@ -339,8 +339,7 @@ impl<'a> Poll<'a> {
         for ((by, gossip), (_, view)) in gossips.iter().zip(views) {
             let nodes = 0..self.frame.plan.nodes.len();
             let live = nodes.filter(|node| *node == self.node || !out.contains(node));
-            let live = live.filter(|node| view.up(*node)).collect();
-            agree(self.frame, self.job, *by, gossip, &live)?;
+            agree(self.frame, self.job, self.view, (*by, gossip), || live.filter(|node| view.up(*node)).collect())?;
         }
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! The driver: virtual time, the world's changes, the operator's stops and resumes.
 
 use super::check::{Checks, Violation};
-use super::dice::Dice;
 use super::fault::{FaultKind, StepFault};
 use super::scene::Scene;
 use super::truth::World;
@@ -14,6 +13,7 @@ use crate::job::model::{Job, Stage, Standing};
 use crate::job::observe::{facts, observe};
 use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input, Task, Told};
+use crate::plan::dice::Dice;
 use crate::plan::model::NodeIx;
 use crate::playbook::model::{StepKind, TakesDown};
 use std::collections::BTreeMap;

@@ -4,7 +4,6 @@
 //! Pure: a seed gives the same run, byte for byte.
 
 mod check;
-mod dice;
 mod drive;
 mod effect;
 mod fault;
@@ -14,8 +13,8 @@ mod spare;
 mod shapes;
 mod truth;
 
+pub use crate::plan::dice::Dice;
 pub use check::Violation;
-pub use dice::Dice;
 pub use drive::{Report, START, run};
 pub use fault::{Fault, FaultKind, StepFault, WorldFault};
 pub use scene::{Hazards, Scene};

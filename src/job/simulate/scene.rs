@@ -1,8 +1,8 @@
 //! What is simulated: a cluster, a plan for it, and what goes wrong.
 
-use super::dice::Dice;
 use super::fault::Fault;
 use super::shapes::hazards;
+use crate::plan::dice::Dice;
 use crate::plan::model::Plan;
 use crate::playbook::model::Keyspaces;
 use crate::topology::model::Topology;

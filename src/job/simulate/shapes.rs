@@ -1,7 +1,7 @@
 //! Random clusters, random plans, random hazards.
 
-use super::dice::Dice;
 use super::scene::{Hazards, Scene};
+use crate::plan::dice::Dice;
 use crate::plan::level::{self, Room};
 use crate::plan::model::{
     Datacenter, Group, HostOrder, Node, Phase, Plan, PlannedKeyspace, Rendered, Setup, Step, Target, VERSION,

@@ -1,9 +1,9 @@
 //! What is really the case: which process serves, what each node believes of the others, who is cut from whom.
 
-use super::dice::Dice;
 use super::scene::Scene;
 use crate::job::event::{Measure, Ms, Question};
 use crate::job::view::{Answer, Shape};
+use crate::plan::dice::Dice;
 use crate::plan::model::NodeIx;
 use crate::topology::nodetool::NetstatsView;
 use crate::topology::nodetool::{

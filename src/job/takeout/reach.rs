@@ -1,7 +1,7 @@
 //! Whom do the co-replicas reach, and does every range of the host keep its level?
 
 use super::super::event::{Ms, Question};
-use super::super::evidence::{Evidence, names, status, unexpected_unreachable};
+use super::super::evidence::{Evidence, names, unexpected_unreachable};
 use super::super::heard::{Heard, Seen};
 use super::super::rules::unreadable;
 use super::{Candidate, Part};
@@ -69,7 +69,7 @@ impl Candidate<'_> {
     /// Did every observer that has ever answered show it down? Then its own word is not waited for.
     fn last_seen_down(&self, node: NodeIx) -> bool {
         let heard = self.observers.iter().filter_map(|by| self.view.heard(*by, Question::Status));
-        let mut seen = heard.filter_map(status).map(|view| view.up(node)).peekable();
+        let mut seen = heard.filter_map(Heard::seen).map(|view| view.up(node)).peekable();
         seen.peek().is_some() && seen.all(|up| !up)
     }
 

@@ -127,12 +127,9 @@ fn part(
     let chain = steps::chain(book, topology, &order, around.cluster, around.params, around.options)?;
     let mut errors = Vec::new();
     let disruptive = chain.steps.iter().any(Step::disruptive);
-    outage(book, topology, disruptive, &mut errors);
     let unprotected =
         if disruptive { levels::unprotected(book, topology, &room, &away.chosen) } else { Default::default() };
-    if book.accept_outage.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
-        errors.extend(unprotected.refused(book));
-    }
+    outage(book, topology, disruptive, &unprotected, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -245,7 +242,13 @@ fn one_rack_after_the_other(room: &Room, racks: &[BTreeSet<NodeIx>]) -> bool {
 }
 
 /// An outage must be accepted by somebody, with a reason, also when only a guess says that there is one.
-fn outage(playbook: &Playbook, topology: &Topology, disruptive: bool, errors: &mut Vec<Diagnostic>) {
+fn outage(
+    playbook: &Playbook,
+    topology: &Topology,
+    disruptive: bool,
+    unprotected: &levels::Unprotected,
+    errors: &mut Vec<Diagnostic>,
+) {
     let accepted = playbook.accept_outage.as_ref().is_some_and(|reason| !reason.trim().is_empty());
     if !disruptive || accepted {
         return;
@@ -260,6 +263,7 @@ fn outage(playbook: &Playbook, topology: &Topology, disruptive: bool, errors: &m
         let message = "the cluster has one node: while it is away nobody can say how it is, and nothing serves";
         errors.push(Diagnostic::error(message).help(help));
     }
+    errors.extend(unprotected.refused(playbook));
 }
 
 fn once(checks: &[Check]) -> Vec<Check> {

@@ -2,6 +2,7 @@
 //! best are changed a little, again and again. Same input, same order: the dice have a fixed seed.
 
 use super::trial::{Order, Work, ends};
+use crate::plan::dice::Dice;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -42,7 +43,7 @@ fn unknown(wanted: &Wanted) -> Option<Order> {
     if as_few_waves_as_can_be(work, &wanted.usual) {
         return None;
     }
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     let draw =
         |dice: &mut Dice| -> Vec<u64> { (0..work.racks.len()).map(|_| UNKNOWN[dice.below(UNKNOWN.len())]).collect() };
     let draws: Vec<Vec<u64>> = (0..DRAWS).map(|_| draw(&mut dice)).collect();
@@ -77,7 +78,7 @@ fn clique(work: &Work) -> usize {
 
 fn known(wanted: &Wanted, took: &[u64]) -> Option<Order> {
     let (work, hosts) = (wanted.work, took.len());
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     let mut tried = candidates(wanted, &mut dice);
     tried.extend(longest_first(wanted, took, &tried));
     let mut tried: Vec<(u64, Order)> = tried.into_iter().map(|order| (ends(work, &order, took), order)).collect();
@@ -224,19 +225,6 @@ fn least_choice_first(work: &Work, usual: &[usize]) -> Vec<usize> {
         }
     }
     class
-}
-
-/// SplitMix64, as in `job::simulate`.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn what_the_playbook_wants_first_and_last_stays_there() {
 #[test]
 fn classes_exclude_nobody_inside_and_hold_every_host() {
     let work = ring(40, 5, 40);
-    let classes = classes(&work, &by_rack(&work, true).hosts, &mut Dice(1));
+    let classes = classes(&work, &by_rack(&work, true).hosts, &mut Dice::new(1));
     let inside = |class: &Vec<usize>| class.iter().any(|a| class.iter().any(|b| work.excludes[*a].contains(b)));
     assert!(!classes.iter().any(inside));
     assert_eq!(classes.iter().map(Vec::len).sum::<usize>(), 40);

@@ -26,12 +26,17 @@ impl Dice {
         low + self.roll() % (high - low + 1)
     }
 
+    /// From 0 to `limit`, that excluded.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.roll() % limit as u64) as usize
+    }
+
     /// True so many times in a thousand.
     pub fn chance(&mut self, per_mille: u64) -> bool {
         self.roll() % 1000 < per_mille
     }
 
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[(self.roll() % from.len() as u64) as usize]
+        &from[self.below(from.len())]
     }
 }
