@@ -6,7 +6,7 @@
 use super::model::{Need, NodeIx, Phase, Plan};
 use super::protection::{protects, readable};
 use crate::playbook::model::{Availability, Keyspaces, Level, Strategy};
-use crate::topology::model::{HostIx, Replication, Ring, Topology};
+use crate::topology::model::{HostIx, Replication, Ring, Token, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a level cannot be kept.
@@ -108,14 +108,14 @@ impl Found {
         planned: &Planned,
     ) -> Result<(), Cannot> {
         let mut ranges = vec![0u32; ring.sets.len()];
-        let mut first: Vec<Option<&str>> = vec![None; ring.sets.len()];
+        let mut first: Vec<Option<&Token>> = vec![None; ring.sets.len()];
         for range in &ring.ranges {
             ranges[range.set] += 1;
             first[range.set].get_or_insert(&range.end);
         }
-        for (at, set) in ring.sets.iter().enumerate().filter(|(at, _)| ranges[*at] > 0) {
+        let sets = ring.sets.iter().enumerate().filter_map(|(at, set)| Some((at, set, first[at]?)));
+        for (at, set, end) in sets {
             for part in parts(topology, set, replication, kept) {
-                let end = first[at].unwrap_or_default();
                 let up = part.nodes.iter().filter(|node| !planned.known_down.contains(node)).count() as u32;
                 if up < part.needed && planned.disruptive {
                     return Err(below(topology, name, kept.level, (&part, up), end));
@@ -206,12 +206,12 @@ fn configured(replication: &Replication, datacenter: Option<&str>) -> u32 {
     }
 }
 
-fn never(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &str) -> Cannot {
+fn never(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &Token) -> Cannot {
     let why = format!("{}: none may be away", wanted(topology, keyspace, level, part, end));
     Cannot::Never { keyspace: keyspace.to_owned(), why }
 }
 
-fn below(topology: &Topology, keyspace: &str, level: Level, (part, up): (&Part, u32), end: &str) -> Cannot {
+fn below(topology: &Topology, keyspace: &str, level: Level, (part, up): (&Part, u32), end: &Token) -> Cannot {
     let why = match up as usize == part.nodes.len() {
         true => format!("{}: it is below the level as it is", wanted(topology, keyspace, level, part, end)),
         false => format!(
@@ -222,7 +222,7 @@ fn below(topology: &Topology, keyspace: &str, level: Level, (part, up): (&Part, 
     Cannot::Below { keyspace: keyspace.to_owned(), why }
 }
 
-fn wanted(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &str) -> String {
+fn wanted(topology: &Topology, keyspace: &str, level: Level, part: &Part, end: &Token) -> String {
     let holders: Vec<String> = part.nodes.iter().map(|node| topology.hosts[*node].address.to_string()).collect();
     let place = part.datacenter.map(|name| format!(" in {name}")).unwrap_or_default();
     let (has, plural) = (part.nodes.len(), if part.nodes.len() == 1 { "" } else { "s" });

@@ -88,7 +88,9 @@ fn targets(plan: &Plan, found: &mut Vec<String>) {
             found.push(format!("{} has {} steps of {}", node.address, target.words.len(), plan.steps.len()));
         }
     }
-    phases(plan, found);
+    if found.is_empty() {
+        phases(plan, found);
+    }
 }
 
 /// The phases share the steps out among themselves, and each has hosts in its order.

@@ -6,8 +6,8 @@
 use super::drift::shown;
 use super::model::{NodeIx, Shared};
 use crate::playbook::model::Keyspaces;
-use crate::topology::model::{HostIx, Replication, Ring, Topology};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::topology::model::{Host, HostIx, Replication, Ring, Topology};
+use std::collections::BTreeSet;
 
 /// No client reads or writes them, and their SimpleStrategy ignores racks.
 pub const LEFT_OUT: [&str; 2] = ["system_distributed", "system_traces"];
@@ -32,12 +32,16 @@ pub struct Protection {
 
 impl Protection {
     pub fn of(topology: &Topology, asked: &Keyspaces) -> Self {
-        let mut best: BTreeMap<(NodeIx, NodeIx), Shared> = BTreeMap::new();
+        let mut shared = Vec::new();
         let mut everybody = None;
-        let mut counted: BTreeMap<(usize, bool), BTreeMap<(NodeIx, NodeIx), u32>> = BTreeMap::new();
+        let mut seen: BTreeSet<(Option<usize>, &Replication)> = BTreeSet::new();
         let mut any = false;
         for (name, keyspace) in topology.keyspaces.iter().filter(|(name, _)| protects(asked, name)) {
             any = true;
+            // of keyspaces that are replicated alike the first by name speaks
+            if !seen.insert((keyspace.ring, &keyspace.replication)) {
+                continue;
+            }
             let local = match readable(topology, name) {
                 Ok(local) => local,
                 Err(reason) => {
@@ -46,19 +50,12 @@ impl Protection {
                 }
             };
             let Some(ring) = keyspace.ring else { continue };
-            let pairs = counted.entry((ring, local)).or_insert_with(|| pairs(topology, &topology.rings[ring], local));
-            for ((a, b), ranges) in pairs.iter() {
-                let now = Shared { a: *a, b: *b, keyspace: name.clone(), ranges: *ranges };
-                let known = best.entry((*a, *b)).or_insert_with(|| now.clone());
-                if now.ranges > known.ranges {
-                    *known = now; // names come sorted, so the first keeps its place among equals
-                }
-            }
+            shared = most(shared, pairs(topology, &topology.rings[ring], local), name);
         }
         if !any {
             everybody = Some("no keyspace protects anything".into());
         }
-        Protection { shared: best.into_values().collect(), everybody }
+        Protection { shared, everybody }
     }
 }
 
@@ -103,36 +100,72 @@ fn thin(topology: &Topology, replication: &Replication, ring: &Ring) -> Option<(
         Replication::Simple(factor) => vec![(None, owners(None).min(factor.total as usize))],
         _ => Vec::new(),
     };
-    let sets: BTreeSet<usize> = ring.ranges.iter().map(|range| range.set).collect();
-    for set in sets {
-        for (dc, wanted) in &wanted {
-            let here = |host: &&HostIx| dc.is_none_or(|dc| topology.hosts[**host].datacenter == dc);
-            let seen = ring.sets.get(set).map_or(0, |hosts| hosts.iter().filter(here).count());
-            if seen < *wanted {
-                return Some((dc.unwrap_or("the cluster").to_string(), *wanted, seen));
-            }
+    // of each host the place in `wanted` that it counts for: names are compared once, and not for each range
+    let place = |host: &Host| wanted.iter().position(|(dc, _)| dc.is_none_or(|dc| host.datacenter == dc));
+    let places: Vec<Option<usize>> = topology.hosts.iter().map(place).collect();
+    let sets = ring.ranges.iter().map(|range| range.set).max().map_or(0, |last| last + 1);
+    let mut used = vec![false; sets];
+    ring.ranges.iter().for_each(|range| used[range.set] = true);
+    let mut seen = vec![0; wanted.len()];
+    for set in (0..sets).filter(|set| used[*set]) {
+        seen.fill(0);
+        let hosts = ring.sets.get(set).into_iter().flatten();
+        hosts.filter_map(|host| places[*host]).for_each(|place| seen[place] += 1);
+        if let Some((place, (dc, wanted))) =
+            wanted.iter().enumerate().find(|(place, (_, wanted))| seen[*place] < *wanted)
+        {
+            return Some((dc.unwrap_or("the cluster").to_string(), *wanted, seen[place]));
         }
     }
     None
 }
 
-/// Pairs that hold replicas of one range, with the number of ranges.
-fn pairs(topology: &Topology, ring: &Ring, local: bool) -> BTreeMap<(NodeIx, NodeIx), u32> {
+/// Pairs that hold replicas of one range, with the number of ranges, in order.
+///
+/// Host by host: rings of a thousand hosts have hundreds of thousands of sets, and a table of pairs would be searched
+/// for each pair of each of them.
+fn pairs(topology: &Topology, ring: &Ring, local: bool) -> Vec<(NodeIx, NodeIx, u32)> {
     let mut ranges = vec![0u32; ring.sets.len()];
     for range in &ring.ranges {
         ranges[range.set] += 1;
     }
-    let mut pairs = BTreeMap::new();
-    for (set, ranges) in ring.sets.iter().zip(ranges).filter(|(_, ranges)| *ranges > 0) {
-        for (place, a) in set.iter().enumerate() {
-            for b in &set[place + 1..] {
-                if !local || topology.hosts[*a].datacenter == topology.hosts[*b].datacenter {
-                    *pairs.entry((*a.min(b), *a.max(b))).or_insert(0) += ranges;
-                }
+    let mut holds: Vec<Vec<u32>> = vec![Vec::new(); topology.hosts.len()];
+    for (ix, set) in ring.sets.iter().enumerate().filter(|(ix, _)| ranges[*ix] > 0) {
+        set.iter().for_each(|host| holds[*host].push(ix as u32));
+    }
+    let mut pairs = Vec::new();
+    let mut with = vec![0u32; topology.hosts.len()];
+    for (a, sets) in holds.iter().enumerate() {
+        for ix in sets {
+            let others = ring.sets[*ix as usize].iter().filter(|b| **b > a);
+            others.for_each(|b| with[*b] += ranges[*ix as usize]);
+        }
+        let near = |b: NodeIx| !local || topology.hosts[a].datacenter == topology.hosts[b].datacenter;
+        for (b, ranges) in with.iter_mut().enumerate().skip(a + 1) {
+            let ranges = std::mem::take(ranges);
+            if ranges > 0 && near(b) {
+                pairs.push((a, b, ranges));
             }
         }
     }
     pairs
+}
+
+/// Of each pair the keyspace of which both hold the most ranges; the one that is known already, where it is as many.
+fn most(known: Vec<Shared>, pairs: Vec<(NodeIx, NodeIx, u32)>, keyspace: &str) -> Vec<Shared> {
+    let mut all = Vec::with_capacity(known.len().max(pairs.len()));
+    let mut known = known.into_iter().peekable();
+    for (a, b, ranges) in pairs {
+        while let Some(before) = known.next_if(|shared| (shared.a, shared.b) < (a, b)) {
+            all.push(before);
+        }
+        match known.next_if(|shared| (shared.a, shared.b) == (a, b)) {
+            Some(same) if same.ranges >= ranges => all.push(same),
+            _ => all.push(Shared { a, b, keyspace: keyspace.to_owned(), ranges }),
+        }
+    }
+    all.extend(known);
+    all
 }
 
 /// No two hosts of one rack of this data centre share a range under the rule: racks can be worked on as a whole.

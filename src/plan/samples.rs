@@ -24,7 +24,7 @@ pub fn six_hosts_topology() -> Topology {
     for (index, triple) in (0..8).enumerate() {
         let bit = |shift: usize| (triple >> shift) & 1;
         ring.sets.push(vec![bit(0), 2 + bit(1), 4 + bit(2)]);
-        let token = |n: usize| (n as i64 * 1000).to_string();
+        let token = |n: usize| (n as i128 * 1000).into();
         ring.ranges.push(TokenRange { start: token(index), end: token((index + 1) % 8), set: index });
     }
     let three = Replication::NetworkTopology(BTreeMap::from([("dc1".into(), Factor { total: 3, transient: 0 })]));

@@ -6,7 +6,7 @@ use super::host::History;
 use super::life::Life;
 use super::pace::Moment;
 use super::world::World;
-use crate::topology::model::Replication;
+use crate::topology::model::{Replication, Token};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -119,7 +119,7 @@ pub fn judge(dir: &Path) -> Result<Vec<Violation>> {
             continue;
         }
         let ring = world.ring(&replication)?;
-        let mut range_of: Vec<Option<&str>> = vec![None; ring.sets.len()];
+        let mut range_of: Vec<Option<&Token>> = vec![None; ring.sets.len()];
         for range in &ring.ranges {
             range_of[range.set].get_or_insert(&range.end);
         }
@@ -131,7 +131,7 @@ pub fn judge(dir: &Path) -> Result<Vec<Violation>> {
                 continue;
             }
             if let Some(shared) = sets.iter().position(|set| set.contains(&a) && set.contains(&b)) {
-                let range = range_of[shared].unwrap_or_default().to_owned();
+                let range = range_of[shared].map(Token::to_string).unwrap_or_default();
                 let (one, other) = ((*one).clone(), (*other).clone());
                 found.push(Violation { keyspace: keyspace.clone(), range, one, other });
             }

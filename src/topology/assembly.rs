@@ -9,7 +9,7 @@ mod rings;
 
 pub use describe::to_describe;
 
-use super::model::{Host, Keyspace, Placement, Replication, Topology};
+use super::model::{Host, Keyspace, Placement, Replication, Token, Topology};
 use super::nodetool::{ClusterView, DescribedRing, GossipView, Movement, RingView, StatusRow, StatusView, shown};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -249,7 +249,7 @@ pub fn assemble(
 }
 
 fn hosts(said: &[Said], owners: &RingView) -> Result<Vec<Host>, Refused> {
-    let mut tokens: BTreeMap<IpAddr, Vec<&str>> = BTreeMap::new();
+    let mut tokens: BTreeMap<IpAddr, Vec<&Token>> = BTreeMap::new();
     for (token, owner) in &owners.tokens {
         tokens.entry(*owner).or_default().push(token);
     }
@@ -258,14 +258,13 @@ fn hosts(said: &[Said], owners: &RingView) -> Result<Vec<Host>, Refused> {
         let Some(id) = said.iter().find_map(|one| host_id(one, at, one.status.rows.get(at)?)) else {
             return contradiction(format!("no node asked knows the host id of {at}"));
         };
-        let mut own = tokens.remove(at).unwrap_or_default();
+        let own = tokens.remove(at).unwrap_or_default();
         let shown = row.tokens.or_else(|| said.iter().find_map(|one| one.status.rows.get(at)?.tokens));
         if let Some(shown) = shown
             && shown as usize != own.len()
         {
             return contradiction(format!("{at} has {shown} tokens in status and {} in ring", own.len()));
         }
-        own.sort_by(|a, b| rings::token_order(a, b));
         let release = said.iter().find_map(|one| one.cluster.releases.get(at)).cloned().unwrap_or_default();
         hosts.push(Host {
             id,
@@ -291,11 +290,10 @@ fn hosts(said: &[Said], owners: &RingView) -> Result<Vec<Host>, Refused> {
 }
 
 /// First 16 hexadecimal digits of SHA-256 over the tokens in ascending order, one a line.
-fn digest(tokens: &[&str]) -> String {
+fn digest(tokens: &[&Token]) -> String {
     let mut hash = Sha256::new();
     for token in tokens {
-        hash.update(token.as_bytes());
-        hash.update(b"\n");
+        hash.update(format!("{token}\n"));
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

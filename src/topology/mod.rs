@@ -7,3 +7,4 @@ pub mod nodetool;
 pub mod placement;
 pub mod assembly;
 pub mod snapshot;
+pub mod token;

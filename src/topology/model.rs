@@ -1,5 +1,6 @@
 //! The cluster as facts: hosts, keyspaces, token ranges and who holds a replica of what.
 
+pub use super::token::Token;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -115,7 +116,7 @@ pub struct Ring {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TokenRange {
-    pub start: String,
-    pub end: String,
+    pub start: Token,
+    pub end: Token,
     pub set: usize,
 }

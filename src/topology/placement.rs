@@ -3,7 +3,7 @@
 //! Used where there is no cluster to ask (sandbox, simulator), to check what a cluster said (`assembly`), and in place of
 //! that where a ring is too large to be printed.
 
-use super::model::{Factor, Host, HostIx, Replication, Ring, TokenRange};
+use super::model::{Factor, Host, HostIx, Replication, Ring, Token, TokenRange};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The ring of one replication setting: one range for each token, in token order.
@@ -60,7 +60,7 @@ fn ring(tokens: &[(i128, HostIx)], mut set_at: impl FnMut(i128) -> Vec<HostIx>) 
         let next = known.len();
         let index = *known.entry(set).or_insert(next);
         let before = tokens[(at + tokens.len() - 1) % tokens.len()].0;
-        ring.ranges.push(TokenRange { start: before.to_string(), end: token.to_string(), set: index });
+        ring.ranges.push(TokenRange { start: Token::from(before), end: Token::from(*token), set: index });
     }
     ring.sets = vec![Vec::new(); known.len()];
     for (set, index) in known {

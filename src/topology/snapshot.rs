@@ -104,8 +104,8 @@ impl Topology {
             if let Some(range) = ring.ranges.iter().find(|range| range.set >= ring.sets.len()) {
                 return Err(format!("a range of ring {number} names replica set {} of {}", range.set, ring.sets.len()));
             }
-            let starts: BTreeSet<&str> = ring.ranges.iter().map(|range| range.start.as_str()).collect();
-            let ends: BTreeSet<&str> = ring.ranges.iter().map(|range| range.end.as_str()).collect();
+            let starts: BTreeSet<_> = ring.ranges.iter().map(|range| &range.start).collect();
+            let ends: BTreeSet<_> = ring.ranges.iter().map(|range| &range.end).collect();
             if starts != ends || ends.len() != ring.ranges.len() || ends.is_empty() {
                 return Err(format!("ring {number} is not whole: its ranges do not close"));
             }

@@ -78,7 +78,7 @@ fn every_ring_that_a_real_node_printed_is_the_one_that_is_computed() {
             assert_eq!(topology.placement, [(name.clone(), how)].into(), "{}", dir.display());
             let host = |at| topology.by_address(at).unwrap();
             let tokens: Vec<(i128, usize)> =
-                capture.owners.tokens.iter().map(|(token, at)| (token.parse().unwrap(), host(*at))).collect();
+                capture.owners.tokens.iter().map(|(token, at)| (token.number().unwrap(), host(*at))).collect();
             let computed = replicas(&tokens, &topology.hosts, replication);
             assert_eq!(topology.rings, [computed], "{name} in {}", dir.display());
             (rings, ranges) = (rings + 1, ranges + topology.rings[0].ranges.len());

@@ -3,6 +3,7 @@
 use super::*;
 use crate::plan::samples;
 use crate::topology::model::{Factor, Keyspace, TokenRange};
+use std::collections::BTreeMap;
 
 fn everybody(edit: impl FnOnce(&mut Topology)) -> Option<String> {
     let mut topology = samples::six_hosts_topology();

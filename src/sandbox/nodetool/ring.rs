@@ -4,7 +4,7 @@ use super::status::scattered;
 use super::{Answer, Question, table};
 use crate::sandbox::cluster::Machine;
 use crate::sandbox::draw;
-use crate::topology::model::Replication;
+use crate::topology::model::{Replication, Token};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,15 +27,15 @@ pub fn describering(question: &Question) -> Result<Answer> {
         Some((_, replication)) => replication,
     };
     let ring = world.ring(replication)?;
-    let owners: BTreeMap<String, usize> =
-        world.cluster.tokens()?.into_iter().map(|(token, host)| (token.to_string(), host)).collect();
+    let owners: BTreeMap<Token, usize> =
+        world.cluster.tokens()?.into_iter().map(|(token, host)| (Token::from(i128::from(token)), host)).collect();
     let mut ranges: Vec<usize> = (0..ring.ranges.len()).collect();
     ranges.sort_by_cached_key(|&ix| draw::number(world.cluster.seed, "range", ix as u64));
     for range in ranges.into_iter().map(|ix| &ring.ranges[ix]) {
         // The owner of the end token first; the others in ring order, which the set no longer tells.
-        let owner = owners.get(&range.end);
+        let (owner, end) = (owners.get(&range.end), range.end.to_string());
         let mut set = ring.sets[range.set].clone();
-        set.sort_by_key(|host| (Some(host) != owner, draw::number(world.cluster.seed, &range.end, *host as u64)));
+        set.sort_by_key(|host| (Some(host) != owner, draw::number(world.cluster.seed, &end, *host as u64)));
         let machines: Vec<&Machine> = set.iter().map(|&host| &world.cluster.machines[host]).collect();
         let list = |show: &dyn Fn(&Machine) -> String| {
             machines.iter().map(|machine| show(machine)).collect::<Vec<_>>().join(", ")
@@ -46,7 +46,7 @@ pub fn describering(question: &Question) -> Result<Answer> {
         });
         let endpoints = list(&|m| question.show(m.address));
         let rpc = list(&|m| question.show_port(m.address, 9042));
-        let (start, end) = (&range.start, &range.end);
+        let start = &range.start;
         writeln!(
             out,
             "\tTokenRange(start_token:{start}, end_token:{end}, endpoints:[{endpoints}], rpc_endpoints:[{rpc}], \

@@ -2,26 +2,17 @@
 
 use super::describe::by_number;
 use super::{Refused, contradiction};
-use crate::topology::model::{Host, HostIx, Replication, Ring, TokenRange};
-use crate::topology::nodetool::{DescribedRing, RingView};
+use crate::topology::model::{Host, HostIx, Replication, Ring, Token, TokenRange};
+use crate::topology::nodetool::{DescribedNode, DescribedRange, DescribedRing, RingView};
 use crate::topology::placement;
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-
-/// Numbers by value (Murmur3, Random), others as bytes (ByteOrdered prints hexadecimal digits).
-pub fn token_order(a: &str, b: &str) -> Ordering {
-    match (a.parse::<i128>(), b.parse::<i128>()) {
-        (Ok(a), Ok(b)) => a.cmp(&b),
-        _ => a.cmp(b),
-    }
-}
 
 pub struct Rings<'a> {
     hosts: &'a [Host],
     index: BTreeMap<IpAddr, HostIx>,
-    tokens: BTreeSet<&'a str>,
-    /// The same as numbers, with their owners. None: the partitioner orders them otherwise, or not all owners are known.
+    tokens: &'a [(Token, IpAddr)],
+    /// The same as numbers, with the indexes of their owners. None: the partitioner orders them otherwise, or not all owners are known.
     owners: Option<Vec<(i128, HostIx)>>,
     rings: Vec<Ring>,
 }
@@ -29,14 +20,10 @@ pub struct Rings<'a> {
 impl<'a> Rings<'a> {
     pub fn new(hosts: &'a [Host], owners: &'a RingView, partitioner: &str) -> Self {
         let index: BTreeMap<IpAddr, HostIx> = hosts.iter().enumerate().map(|(at, host)| (host.address, at)).collect();
-        let tokens: BTreeSet<&str> = owners.tokens.keys().map(String::as_str).collect();
-        let owner = |(token, at): (&String, &IpAddr)| Some((token.parse().ok()?, *index.get(at)?));
-        let owners: Option<BTreeMap<i128, HostIx>> = owners.tokens.iter().map(owner).collect();
-        // (one number written in two ways is no ring that can be walked)
-        let owners = owners
-            .filter(|owners| by_number(partitioner) && owners.len() == tokens.len())
-            .map(|owners| owners.into_iter().collect());
-        Rings { hosts, index, tokens, owners, rings: Vec::new() }
+        let owner = |(token, at): &(Token, IpAddr)| Some((token.number()?, *index.get(at)?));
+        let numbers: Option<Vec<(i128, HostIx)>> = owners.tokens.iter().map(owner).collect();
+        let numbers = numbers.filter(|_| by_number(partitioner));
+        Rings { hosts, index, tokens: &owners.tokens, owners: numbers, rings: Vec::new() }
     }
 
     /// Adds the ring that the tokens and the replication make; gives its index.
@@ -92,23 +79,16 @@ impl<'a> Rings<'a> {
     }
 
     fn printed(&self, keyspace: &str, described: &DescribedRing) -> Result<Ring, Refused> {
-        self.places(keyspace, described)?;
-        let ends: BTreeSet<&str> = described.ranges.iter().map(|range| range.end.as_str()).collect();
-        if let Some(token) = self.tokens.symmetric_difference(&ends).next() {
+        let nodes = self.nodes(keyspace, described)?;
+        let mut sorted: Vec<_> = described.ranges.iter().collect();
+        sorted.sort_by(|a, b| a.end.cmp(&b.end));
+        if let Some(token) = only_in_one(self.tokens, &sorted) {
             return contradiction(format!("token {token} is only in one of ring and describering of `{keyspace}`"));
         }
-        let mut sorted: Vec<_> = described.ranges.iter().collect();
-        sorted.sort_by(|a, b| token_order(&a.end, &b.end));
         let mut known: BTreeMap<Vec<HostIx>, usize> = BTreeMap::new();
         let mut ring = Ring::default();
         for range in sorted {
-            let mut set = Vec::with_capacity(range.endpoints.len());
-            for at in &range.endpoints {
-                match self.index.get(at) {
-                    Some(host) => set.push(*host),
-                    None => return contradiction(format!("{at} holds ranges of `{keyspace}` and is not in status")),
-                }
-            }
+            let mut set: Vec<HostIx> = range.endpoints.iter().map(|node| nodes[*node as usize]).collect();
             set.sort_unstable();
             let index = *known.entry(set).or_insert_with_key(|set| {
                 ring.sets.push(set.clone());
@@ -124,11 +104,15 @@ impl<'a> Rings<'a> {
         if addresses.is_empty() { "nobody".into() } else { addresses.join(", ") }
     }
 
-    fn places(&self, keyspace: &str, described: &DescribedRing) -> Result<(), Refused> {
-        for (at, (datacenter, rack)) in &described.places {
-            let Some(host) = self.index.get(at).map(|ix| &self.hosts[*ix]) else {
+    /// Of each endpoint the host, whose place must be the same here.
+    fn nodes(&self, keyspace: &str, described: &DescribedRing) -> Result<Vec<HostIx>, Refused> {
+        let mut found = Vec::with_capacity(described.nodes.len());
+        for DescribedNode { address: at, datacenter, rack } in &described.nodes {
+            let Some(ix) = self.index.get(at) else {
                 return contradiction(format!("{at} holds ranges of `{keyspace}` and is not in status"));
             };
+            let host = &self.hosts[*ix];
+            found.push(*ix);
             for (what, shown, described) in [("data centre", &host.datacenter, datacenter), ("rack", &host.rack, rack)]
             {
                 if let Some(described) = described
@@ -140,10 +124,24 @@ impl<'a> Rings<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     pub fn done(self) -> Vec<Ring> {
         self.rings
+    }
+}
+
+/// Tokens of owners and ends of ranges, both in order.
+fn only_in_one<'a>(owners: &'a [(Token, IpAddr)], ranges: &[&'a DescribedRange]) -> Option<&'a Token> {
+    let mut owned = owners.iter().map(|(token, _)| token);
+    let mut ends = ranges.iter().map(|range| &range.end);
+    loop {
+        match (owned.next(), ends.next()) {
+            (None, None) => return None,
+            (Some(token), Some(end)) if token == end => {}
+            (Some(token), Some(end)) => return Some(token.min(end)),
+            (token, end) => return token.or(end),
+        }
     }
 }

@@ -32,6 +32,36 @@ fn ipv6(word: &str) -> Option<IpAddr> {
     word.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
 }
 
+/// What words that come again and again mean: in a large ring each of a thousand addresses stands in thousands of lines.
+pub(super) struct Lexicon<'a, T> {
+    /// Each word has one place; the newest of those that share it stands there.
+    places: Vec<Option<(&'a str, T)>>,
+}
+
+impl<'a, T: Copy> Lexicon<'a, T> {
+    const PLACES: usize = 1 << 13;
+
+    pub fn new() -> Self {
+        Lexicon { places: vec![None; Self::PLACES] }
+    }
+
+    /// What the word means; `read` is asked where that is not known.
+    pub fn meaning(&mut self, word: &'a str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+        // (FNV-1a: addresses differ in few bits)
+        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        let hash = word.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);
+        let place = &mut self.places[(hash ^ (hash >> 32)) as usize % Self::PLACES];
+        if let Some((known, meaning)) = place
+            && *known == word
+        {
+            return Some(*meaning);
+        }
+        let meaning = read(word)?;
+        *place = Some((word, meaning));
+        Some(meaning)
+    }
+}
+
 /// `a, b, c`, the inside of a list; an empty text is an empty list.
 pub(super) fn address_list(line: &Line, inside: &str) -> Result<Vec<IpAddr>, ParseError> {
     if inside.is_empty() {

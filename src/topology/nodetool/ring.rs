@@ -1,9 +1,10 @@
 //! `nodetool ring`: every token with its owner. The robust columns are the first (address) and the
 //! last (token); racks longer than twelve characters run into the next column, so the rack is not read.
 
-use super::address::address;
+use super::address::{Lexicon, address};
 use super::parse_error::{Line, ParseError, end, lines};
 use super::views::RingView;
+use crate::topology::model::Token;
 use std::net::IpAddr;
 
 const COMMAND: &str = "ring";
@@ -21,19 +22,36 @@ enum Place<'a> {
 /// Reads every data centre and proves that each is whole: it opens with its last token.
 pub fn parse_ring(text: &str) -> Result<RingView, ParseError> {
     let lines = lines(COMMAND, text)?;
-    let mut view = RingView::default();
+    let mut rows = Rows { owners: Lexicon::new(), read: Vec::with_capacity(lines.len()) };
     let mut place = Place::Outside;
-    for line in &lines {
-        place = step(place, line, &mut view)?;
+    for (at, line) in lines.iter().enumerate() {
+        place = step(place, (at, line), &mut rows)?;
     }
     match &place {
-        Place::Outside if !view.tokens.is_empty() => Ok(view),
+        Place::Outside if !rows.read.is_empty() => tokens(&lines, rows.read),
         Place::Outside => Err(end(COMMAND, &lines).error("it shows no token")),
         _ => Err(end(COMMAND, &lines).error("the table ends before its last row")),
     }
 }
 
-fn step<'a>(place: Place<'a>, line: &Line<'a>, view: &mut RingView) -> Result<Place<'a>, ParseError> {
+struct Rows<'a> {
+    owners: Lexicon<'a, IpAddr>,
+    /// With the index of the line.
+    read: Vec<(Token, IpAddr, usize)>,
+}
+
+/// In their order, each once.
+fn tokens(lines: &[Line], mut rows: Vec<(Token, IpAddr, usize)>) -> Result<RingView, ParseError> {
+    // (each data centre is in order: this sort merges what is)
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let twice = rows.windows(2).filter(|pair| pair[0].0 == pair[1].0).min_by_key(|pair| pair[1].2);
+    match twice {
+        Some(pair) => Err(lines[pair[1].2].error(format!("the token belongs to `{}` too", pair[0].1))),
+        None => Ok(RingView { tokens: rows.into_iter().map(|(token, owner, _)| (token, owner)).collect() }),
+    }
+}
+
+fn step<'a>(place: Place<'a>, (at, line): (usize, &Line<'a>), rows: &mut Rows<'a>) -> Result<Place<'a>, ParseError> {
     match place {
         Place::Outside => outside(line),
         Place::Frame(0) if line.text.trim_end() == "==========" => Ok(Place::Frame(1)),
@@ -48,10 +66,8 @@ fn step<'a>(place: Place<'a>, line: &Line<'a>, view: &mut RingView) -> Result<Pl
             _ => Err(line.error(format!("the rows end before token {last}"))),
         },
         Place::Rows { last, .. } => {
-            let (owner, token) = row(line)?;
-            if let Some(other) = view.tokens.insert(token.to_string(), owner) {
-                return Err(line.error(format!("the token belongs to `{other}` too")));
-            }
+            let (owner, token) = row(line, &mut rows.owners)?;
+            rows.read.push((token.into(), owner, at));
             Ok(Place::Rows { last, newest: Some(token) })
         }
     }
@@ -74,10 +90,10 @@ fn is_header(text: &str) -> bool {
 }
 
 /// `10.0.0.1  rack1  Up  Normal  94.8 KiB  100.00%  -1`, read from both ends.
-fn row<'a>(line: &Line<'a>) -> Result<(IpAddr, &'a str), ParseError> {
+fn row<'a>(line: &Line<'a>, owners: &mut Lexicon<'a, IpAddr>) -> Result<(IpAddr, &'a str), ParseError> {
     let wrong = |what: &str| line.error(format!("the row has no {what}"));
-    let owner = line.text.split_whitespace().next().and_then(address).ok_or_else(|| wrong("address"))?;
-    let mut words = line.text.split_whitespace();
+    let mut words = line.text.split_ascii_whitespace();
+    let owner = words.clone().next().and_then(|word| owners.meaning(word, address)).ok_or_else(|| wrong("address"))?;
     let token = words.next_back().ok_or_else(|| wrong("token"))?;
     let owns = words.next_back().ok_or_else(|| wrong("ownership"))?;
     if owns != "?" && !owns.ends_with('%') {

@@ -1,6 +1,6 @@
 //! What one node says, by command.
 
-use crate::topology::model::Replication;
+use crate::topology::model::{Replication, Token};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -104,20 +104,29 @@ pub struct DescribedRing {
     pub schema: String,
     /// In the order printed, which is arbitrary.
     pub ranges: Vec<DescribedRange>,
-    /// Data centre and rack of every endpoint, None where it was not known.
-    pub places: BTreeMap<IpAddr, (Option<String>, Option<String>)>,
+    /// Every endpoint once, with its place.
+    pub nodes: Vec<DescribedNode>,
+}
+
+/// An endpoint, its data centre and rack; None where it was not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedNode {
+    pub address: IpAddr,
+    pub datacenter: Option<String>,
+    pub rack: Option<String>,
 }
 
 /// A range (start, end] and its natural replicas; empty where no data centre of the keyspace has a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedRange {
-    pub start: String,
-    pub end: String,
-    pub endpoints: Vec<IpAddr>,
+    pub start: Token,
+    pub end: Token,
+    /// Indexes into `DescribedRing::nodes`.
+    pub endpoints: Box<[u32]>,
 }
 
-/// `nodetool ring`: token → owner.
+/// `nodetool ring`: each token once, in order, with its owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RingView {
-    pub tokens: BTreeMap<String, IpAddr>,
+    pub tokens: Vec<(Token, IpAddr)>,
 }

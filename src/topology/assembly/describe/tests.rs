@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::topology::assembly::{Refused, assemble};
-use crate::topology::model::Topology;
+use crate::topology::model::{Token, Topology};
 use crate::topology::nodetool::*;
 use crate::topology::placement::replicas;
 use std::net::IpAddr;
@@ -116,7 +116,7 @@ fn what_is_printed_is_counted_in_replicas_and_the_rack_rule_comes_first() {
 
 /// What `assemble` makes of three nodes of so many tokens with a keyspace of three replicas, without a word of
 /// `describering`.
-fn undescribed(tokens: u32, owners: impl Fn(u32, usize) -> String) -> Result<Topology, Refused> {
+fn undescribed(tokens: u32, owners: impl Fn(u32, usize) -> Token) -> Result<Topology, Refused> {
     let three = [("orders", nts(&[("dc1", 3, 0)])), ("other", nts(&[("dc1", 3, 0)]))];
     let said = said(&[("dc1", 3)], Some(tokens), &three);
     let all = (0..tokens).flat_map(|token| (0..3).map(move |n| (token, n)));
@@ -127,7 +127,7 @@ fn undescribed(tokens: u32, owners: impl Fn(u32, usize) -> String) -> Result<Top
 
 #[test]
 fn a_ring_too_large_to_be_printed_is_computed_and_the_topology_says_so() {
-    let token = |token: u32, n: usize| (i64::from(token) * 3 + n as i64 - 40_000).to_string();
+    let token = |token: u32, n: usize| Token::from(i128::from(token) * 3 + n as i128 - 40_000);
     let topology = undescribed(28_000, token).unwrap();
     assert_eq!(topology.placement, [("orders".to_string(), Placement::TooLarge)].into());
     assert_eq!((topology.rings.len(), topology.rings[0].ranges.len()), (1, 84_000), "252 000 replicas");
@@ -137,21 +137,22 @@ fn a_ring_too_large_to_be_printed_is_computed_and_the_topology_says_so() {
     assert_eq!(topology.rings[0], replicas(&tokens, &topology.hosts, &topology.keyspaces["orders"].replication));
     let small = undescribed(27_000, token).unwrap_err();
     assert_eq!(small, Refused::Contradiction("the ring of `orders` was not asked for".into()), "243 000: to be asked");
-    let hex = undescribed(28_000, |token, n| format!("x{token}.{n}")).unwrap_err().to_string();
+    let hex = undescribed(28_000, |token, n| Token::from(format!("x{token}.{n}").as_str())).unwrap_err().to_string();
     assert_eq!(hex, "the tokens in ring are no numbers, and the ring of `orders` needs them");
 }
 
 /// Two nodes, one token each, and what `describering` says of both ranges.
 fn two(replication: Replication, ranges: [&[usize]; 2]) -> Result<Topology, Refused> {
     let said = said(&[("dc1", 2)], Some(1), &[("orders", replication)]);
-    let ring = RingView { tokens: [("-5".to_string(), h(0)), ("7".to_string(), h(1))].into() };
+    let ring = RingView { tokens: [("-5".into(), h(0)), ("7".into(), h(1))].into() };
     let range = |start: &str, end: &str, on: &[usize]| DescribedRange {
         start: start.into(),
         end: end.into(),
-        endpoints: on.iter().map(|n| h(*n)).collect(),
+        endpoints: on.iter().map(|n| *n as u32).collect(),
     };
     let ranges = vec![range("-5", "7", ranges[0]), range("7", "-5", ranges[1])];
-    let described = DescribedRing { ranges, ..DescribedRing::default() };
+    let node = |n: usize| DescribedNode { address: h(n), datacenter: None, rack: None };
+    let described = DescribedRing { schema: String::new(), ranges, nodes: vec![node(0), node(1)] };
     assemble(&[said], &ring, &[("orders".to_string(), described)].into(), vec![], vec![])
 }
 

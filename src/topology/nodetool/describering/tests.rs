@@ -25,7 +25,8 @@ fn names_are_not_escaped_and_come_through() {
     let places = [("10.0.0.1", "d, c", "r (1), x"), ("10.0.0.11", "räck", "a), EndpointDetails(host:10.0.0.9")];
     let ring = parse_describering(&text(&[line("1", "1", &["10.0.0.1", "10.0.0.11"], &places)])).unwrap();
     for (host, datacenter, rack) in places {
-        assert_eq!(ring.places[&host.parse().unwrap()], (Some(datacenter.to_string()), Some(rack.to_string())));
+        let node = ring.nodes.iter().find(|node| node.address.to_string() == host).unwrap();
+        assert_eq!((node.datacenter.as_deref(), node.rack.as_deref()), (Some(datacenter), Some(rack)));
     }
     assert_eq!(ring.ranges[0].endpoints.len(), 2);
 }
@@ -35,16 +36,17 @@ fn ports_ipv6_empty_endpoints_and_the_empty_minimum_token() {
     let v6 = "[2001:db8:0:0:0:0:0:1]:7000";
     let ring =
         parse_describering(&text(&[line("", "aa", &[v6], &[(v6, "d", "r")]), line("aa", "", &[], &[])])).unwrap();
-    assert_eq!(ring.ranges[0].endpoints, ["2001:db8::1".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(ring.ranges[0].endpoints[..], [0]);
+    assert_eq!(ring.nodes[0].address, "2001:db8::1".parse::<std::net::IpAddr>().unwrap());
     assert!(ring.ranges[1].endpoints.is_empty());
-    assert_eq!(ring.ranges[1].end, "");
+    assert_eq!(ring.ranges[1].end, "".into());
 }
 
 #[test]
 fn data_centre_and_rack_may_be_absent() {
     let range = line("1", "1", &["10.0.0.1"], &[("10.0.0.1", "d", "r")]).replace(", datacenter:d, rack:r", "");
     let ring = parse_describering(&text(&[range])).unwrap();
-    assert_eq!(ring.places[&"10.0.0.1".parse().unwrap()], (None, None));
+    assert_eq!((&ring.nodes[0].datacenter, &ring.nodes[0].rack), (&None, &None));
 }
 
 #[test]
