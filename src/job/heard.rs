@@ -50,6 +50,11 @@ pub struct Seen<'v> {
 }
 
 impl Seen<'_> {
+    /// Who is not `UN` by it.
+    pub fn not_up(&self) -> &[NodeIx] {
+        self.not_up
+    }
+
     /// Does it show the node `UN`?
     pub fn up(&self, node: NodeIx) -> bool {
         self.not_up.binary_search(&node).is_err()
@@ -60,8 +65,8 @@ impl Heard {
     fn new(frame: &Frame, answer: Answer, asked: Ms, at: Ms, out: BTreeSet<NodeIx>) -> Self {
         let mut named: Vec<NodeIx> = match &answer {
             Answer::Status(view) => {
-                let up = |node: &NodeIx| view.rows.get(&frame.address(*node)).is_some_and(StatusRow::up_normal);
-                (0..frame.plan.nodes.len()).filter(|node| !up(node)).collect()
+                let rows = frame.in_table(&view.rows);
+                rows.filter(|(_, row)| !row.is_some_and(StatusRow::up_normal)).map(|(node, _)| node).collect()
             }
             // an address that belongs to no node of the plan is left to the drift check
             Answer::Describe(view) => view.unreachable.iter().filter_map(|address| frame.node_at(address)).collect(),
@@ -70,8 +75,10 @@ impl Heard {
         named.sort_unstable();
         let (mut schemas, mut agrees) = (BTreeSet::new(), false);
         if let Answer::Gossip(view) = &answer {
+            // (nearly always all have one)
+            let mut last = None;
             for version in view.nodes.values().filter_map(|state| state.schema.as_ref()) {
-                if !schemas.contains(version) {
+                if last.replace(version) != Some(version) && !schemas.contains(version) {
                     schemas.insert(version.clone());
                 }
             }
@@ -102,9 +109,8 @@ impl Heard {
 
 fn one_release(frame: &Frame, view: &GossipView) -> bool {
     let mut first = None;
-    (0..frame.plan.nodes.len()).all(|node| {
-        let state = view.nodes.get(&frame.address(node)).filter(|state| state.schema.is_some());
-        let release = state.and_then(|state| state.release.as_ref());
+    frame.in_table(&view.nodes).all(|(_, state)| {
+        let release = state.filter(|state| state.schema.is_some()).and_then(|state| state.release.as_ref());
         release.is_some_and(|release| *first.get_or_insert(release) == release)
     })
 }

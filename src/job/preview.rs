@@ -25,26 +25,26 @@ pub fn waves(plan: &Plan) -> Vec<Wave> {
     let frame = Frame::calm(&whole);
     let mut world = Calm::new(&frame);
     let mut waves: Vec<Wave> = Vec::new();
-    let mut because: Vec<Option<String>> = vec![None; plan.hosts.len()];
+    // the run as it was when the wave before was out: what held a host back then is why it opens only now
+    let mut before: Option<Job> = None;
     while world.job.ended.is_none() {
-        let before = world.job.phase;
         let opened = world.settle();
         if opened.is_empty() {
             break;
         }
-        if world.job.phase != before {
-            because.fill(None); // a phase begins anew
-        }
         let phase = world.job.phase;
+        // (a phase begins anew)
+        let round = before.as_ref().filter(|job| job.phase == phase).map(|job| (Round::new(&frame, job), job));
         let canary = plan.phases[phase].first.map_or(0, |first| first.hosts as usize);
         let begun = waves.iter().filter(|wave| wave.phase == phase).map(|wave| wave.hosts.len()).sum::<usize>();
         let host = |(place, target): (usize, &TargetIx)| {
-            let address = plan.nodes[plan.hosts[*target].node].address;
+            let node = plan.hosts[*target].node;
+            let held = round.as_ref().and_then(|(round, job)| Some(round.hold(*target)?.words(&frame, job, node)));
             let is_it = (begun + place < canary).then(|| "the canary: the others wait for it".to_owned());
-            WaveHost { target: *target, address, because: because[*target].clone().or(is_it) }
+            WaveHost { target: *target, address: plan.nodes[node].address, because: held.or(is_it) }
         };
         waves.push(Wave { phase, hosts: opened.iter().enumerate().map(host).collect() });
-        world.reasons(&mut because);
+        before = Some(world.job.clone());
         world.next_unit();
     }
     waves
@@ -174,17 +174,6 @@ impl Calm<'_> {
         let moved = !decision.events.is_empty();
         self.take(decision);
         moved
-    }
-
-    /// Why those that still wait did not open in this unit.
-    fn reasons(&self, because: &mut [Option<String>]) {
-        let round = Round::new(self.frame, &self.job);
-        for target in self.job.waiting(self.frame.plan) {
-            let node = self.frame.plan.hosts[target].node;
-            if let Some(hold) = round.hold(target) {
-                because[target] = Some(hold.words(self.frame, &self.job, node));
-            }
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::model::Job;
 use super::view::Answer;
 use crate::plan::conflict::Conflicts;
 use crate::plan::level::Room;
-use crate::plan::model::{Datacenter, Need, NodeIx, Phase, Plan, Step, Target, TargetIx};
+use crate::plan::model::{Need, Node, NodeIx, Phase, Plan, Step, Target, TargetIx};
 use crate::playbook::model::{StepKind, Strategy, TakesDown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -60,8 +60,11 @@ pub struct Frame<'a> {
     pub calm: bool,
     target_of: Vec<Option<TargetIx>>,
     by_address: BTreeMap<IpAddr, NodeIx>,
-    /// Of each node the number of its data centre.
+    /// Of each node the numbers of its data centre and of its rack: names are compared once.
     datacenters: Vec<usize>,
+    racks: Vec<usize>,
+    /// Of each phase, does a data centre finish one rack before the next? By its number.
+    rack_by_rack: Vec<Vec<bool>>,
     /// Nodes in the order in which they are preferred as observers: one a rack and data centre in turn.
     pub observers: Vec<NodeIx>,
     /// Does any step of any phase take a host away?
@@ -74,8 +77,12 @@ impl<'a> Frame<'a> {
     pub fn new(plan: &'a Plan, rules: Rules) -> Self {
         let mut target_of = vec![None; plan.nodes.len()];
         plan.hosts.iter().enumerate().for_each(|(ix, host)| target_of[host.node] = Some(ix));
-        let names: BTreeSet<&String> = plan.nodes.iter().map(|node| &node.datacenter).collect();
-        let number = |name: &String| names.iter().position(|known| *known == name).unwrap_or(names.len());
+        let datacenter = |node: &Node| node.datacenter.clone();
+        let rack = |node: &Node| (node.datacenter.clone(), node.rack.clone());
+        let names: BTreeSet<String> = plan.nodes.iter().map(datacenter).collect();
+        let of = |phase: &Phase, name: &String| {
+            phase.datacenters.iter().any(|datacenter| datacenter.name == *name && datacenter.rack_by_rack)
+        };
         let siblings = |(ix, host): (TargetIx, &Target)| {
             let group = plan.group(host.node).filter(|_| rules.count_groups);
             let nodes = group.into_iter().flat_map(|group| &group.nodes);
@@ -91,7 +98,9 @@ impl<'a> Frame<'a> {
             target_of,
             siblings,
             by_address: plan.nodes.iter().enumerate().map(|(ix, node)| (node.address, ix)).collect(),
-            datacenters: plan.nodes.iter().map(|node| number(&node.datacenter)).collect(),
+            datacenters: numbers(plan, datacenter),
+            racks: numbers(plan, rack),
+            rack_by_rack: plan.phases.iter().map(|phase| names.iter().map(|name| of(phase, name)).collect()).collect(),
             observers: observer_order(plan),
             disruptive: plan.steps.iter().any(|step| step.disruptive()),
         }
@@ -202,13 +211,21 @@ impl<'a> Frame<'a> {
     /// Do both lie where their turn may come at once: in one data centre and, where racks are finished one by one, in one
     /// rack?
     pub fn may_come_together(&self, job: &Job, a: NodeIx, b: NodeIx) -> bool {
-        let (mine, other) = (&self.plan.nodes[a], &self.plan.nodes[b]);
-        if self.datacenters[a] != self.datacenters[b] {
-            return false;
-        }
-        let of = |at: &&Datacenter| at.name == mine.datacenter;
-        let by_rack = self.phase(job).datacenters.iter().find(of).is_some_and(|at| at.rack_by_rack);
-        !by_rack || mine.rack == other.rack
+        self.datacenters[a] == self.datacenters[b] && (!self.rack_by_rack(job, a) || self.racks[a] == self.racks[b])
+    }
+
+    /// The number of its data centre, among those of the plan's nodes by name.
+    pub fn datacenter(&self, node: NodeIx) -> usize {
+        self.datacenters[node]
+    }
+
+    pub fn one_rack(&self, a: NodeIx, b: NodeIx) -> bool {
+        self.racks[a] == self.racks[b]
+    }
+
+    /// Does its data centre finish one rack before the next, in this phase?
+    pub fn rack_by_rack(&self, job: &Job, node: NodeIx) -> bool {
+        self.rack_by_rack[job.phase][self.datacenters[node]]
     }
 
     /// Do both share a fate?
@@ -228,6 +245,30 @@ impl<'a> Frame<'a> {
     pub fn node_at(&self, address: &IpAddr) -> Option<NodeIx> {
         self.by_address.get(address).copied()
     }
+
+    /// Every node with what a table by address has of it.
+    pub fn in_table<'v, T>(&self, table: &'v BTreeMap<IpAddr, T>) -> impl Iterator<Item = (NodeIx, Option<&'v T>)> {
+        joined(&self.by_address, table)
+    }
+}
+
+/// What is on the left, with what the right has of it. Both are in order: nothing is looked up.
+pub(super) fn joined<'v, K: Ord, T>(
+    left: &BTreeMap<K, NodeIx>,
+    right: &'v BTreeMap<K, T>,
+) -> impl Iterator<Item = (NodeIx, Option<&'v T>)> {
+    let mut rows = right.iter().peekable();
+    left.iter().map(move |(key, node)| {
+        while rows.next_if(|(at, _)| *at < key).is_some() {}
+        (*node, rows.next_if(|(at, _)| *at == key).map(|(_, row)| row))
+    })
+}
+
+/// Of each node the number of its name, in the order of names.
+fn numbers<T: Ord>(plan: &Plan, name: impl Fn(&Node) -> T) -> Vec<usize> {
+    let names: BTreeSet<T> = plan.nodes.iter().map(&name).collect();
+    let number: BTreeMap<T, usize> = names.into_iter().zip(0..).collect();
+    plan.nodes.iter().map(|node| number[&name(node)]).collect()
 }
 
 /// One data centre after the other in turn, and in each one rack after the other: an observer in each corner
@@ -257,6 +298,19 @@ pub(super) fn unreadable(answer: &Answer) -> String {
 mod tests {
     use super::*;
     use crate::plan::samples::six_hosts;
+
+    #[test]
+    fn whoever_is_missing_in_a_table_is_missing_and_a_stranger_is_nobody() {
+        let left: BTreeMap<u8, NodeIx> = [(2, 7), (4, 0), (6, 3), (9, 1)].into();
+        let joined = |right: &[u8]| {
+            let table: BTreeMap<u8, u8> = right.iter().map(|key| (*key, key * 10)).collect();
+            joined(&left, &table).map(|(node, row)| (node, row.copied())).collect::<Vec<_>>()
+        };
+        assert_eq!(joined(&[]), [(7, None), (0, None), (3, None), (1, None)]);
+        assert_eq!(joined(&[2, 4, 6, 9]), [(7, Some(20)), (0, Some(40)), (3, Some(60)), (1, Some(90))]);
+        assert_eq!(joined(&[0, 1, 3, 4, 5, 9, 10]), [(7, None), (0, Some(40)), (3, None), (1, Some(90))]);
+        assert_eq!(joined(&[6]), [(7, None), (0, None), (3, Some(60)), (1, None)]);
+    }
 
     #[test]
     fn a_phase_reboots_when_every_outage_of_it_does_and_on_every_host() {

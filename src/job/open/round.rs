@@ -31,7 +31,7 @@ pub struct Round<'a> {
     busy: bool,
     /// Of each data centre the first host that waits and is not blocked, once it was looked for: it is asked of every
     /// host that waits.
-    first: RefCell<BTreeMap<&'a str, Option<TargetIx>>>,
+    first: RefCell<BTreeMap<usize, Option<TargetIx>>>,
 }
 
 impl<'a> Round<'a> {
@@ -122,7 +122,7 @@ impl<'a> Round<'a> {
         let mine = &self.frame.plan.nodes[node].datacenter;
         let before = phase.datacenters.iter().take_while(|datacenter| datacenter.name != *mine);
         let busy = |name: &String| {
-            self.of(|at| at.datacenter == *name).any(|target| {
+            self.of(|at| self.frame.plan.nodes[at].datacenter == *name).any(|target| {
                 let host = &self.job.hosts[target];
                 let waits = host.waits() && !self.blocked.contains(&target);
                 host.out() || waits || host.counts_as_failure()
@@ -133,26 +133,25 @@ impl<'a> Round<'a> {
 
     /// Only hosts of the first rack that still has waiting hosts may open: a free slot may stay idle.
     fn rack_before(&self, node: NodeIx) -> Option<Hold> {
-        let mine = &self.frame.plan.nodes[node];
-        let datacenter = self.frame.phase(self.job).datacenters.iter().find(|at| at.name == mine.datacenter)?;
-        if !datacenter.rack_by_rack {
+        if !self.frame.rack_by_rack(self.job, node) {
             return None;
         }
+        let datacenter = self.frame.datacenter(node);
         // the first that waits says which rack is open: in the plan's order, which the playbook may have changed
         let look = || {
             let waits = |target: &TargetIx| self.job.hosts[*target].waits();
-            let mut here = self.of(|at| at.datacenter == mine.datacenter);
+            let mut here = self.of(|at| self.frame.datacenter(at) == datacenter);
             here.find(|target| waits(target) && !self.blocked.contains(target))
         };
-        let first = (*self.first.borrow_mut().entry(mine.datacenter.as_str()).or_insert_with(look))?;
-        let rack = &self.frame.plan.nodes[self.frame.plan.hosts[first].node].rack;
-        (*rack != mine.rack).then(|| Hold::Rack(rack.clone()))
+        let first = (*self.first.borrow_mut().entry(datacenter).or_insert_with(look))?;
+        let first = self.frame.plan.hosts[first].node;
+        (!self.frame.one_rack(first, node)).then(|| Hold::Rack(self.frame.plan.nodes[first].rack.clone()))
     }
 
-    fn of(&self, test: impl Fn(&crate::plan::model::Node) -> bool) -> impl Iterator<Item = TargetIx> {
+    fn of(&self, test: impl Fn(NodeIx) -> bool) -> impl Iterator<Item = TargetIx> {
         let plan = self.frame.plan;
         let hosts = self.frame.phase(self.job).hosts.iter().copied();
-        hosts.filter(move |target| test(&plan.nodes[plan.hosts[*target].node]))
+        hosts.filter(move |target| test(plan.hosts[*target].node))
     }
 
     /// Is it held back by a host that nobody works on any more?

@@ -5,11 +5,13 @@ use super::spare::Spare;
 use super::truth::World;
 use crate::job::event::{Event, HostEvent, Ms, Resolution, RunEvent, StepEvent, What};
 use crate::job::model::Job;
+use crate::job::rules::joined;
 use crate::job::view::{Answer, Task};
 use crate::plan::model::NodeIx;
 use crate::plan::protection::protects;
 use crate::playbook::model::{StepKind, TakesDown};
 use crate::topology::model::Replication;
+use crate::topology::nodetool::StatusRow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A promise that did not hold.
@@ -317,10 +319,11 @@ impl<'a> Checks<'a> {
         if self.taken.contains_key(&by) {
             return;
         }
-        for (node, address) in world.addresses.iter().enumerate() {
-            let up = view.rows.get(address).is_some_and(|row| row.up_normal());
-            match up {
-                true => drop(self.said_down.remove(&(by, node))),
+        let said = self.said_down.range((by, 0)..=(by, NodeIx::MAX)).next().is_some();
+        for (node, row) in joined(&world.by_address, &view.rows) {
+            match row.is_some_and(StatusRow::up_normal) {
+                true if said => drop(self.said_down.remove(&(by, node))),
+                true => {}
                 false => self.said_down.entry((by, node)).or_insert((now, now)).1 = now,
             }
         }

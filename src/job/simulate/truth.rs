@@ -11,6 +11,7 @@ use crate::topology::nodetool::{
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One host with its node.
@@ -44,7 +45,8 @@ pub struct Node {
 pub struct World {
     pub nodes: Vec<Node>,
     pub cuts: BTreeMap<(NodeIx, NodeIx), (Ms, Ms)>,
-    pub addresses: Vec<std::net::IpAddr>,
+    pub addresses: Vec<IpAddr>,
+    pub by_address: BTreeMap<IpAddr, NodeIx>,
     pub convict: Vec<Vec<Ms>>,
     statuses: Kept<Vec<bool>, StatusView>,
     gossips: Kept<Vec<u64>, GossipView>,
@@ -73,8 +75,16 @@ impl World {
         let nodes = (0..count).map(&mut node).collect();
         // how long each needs to convict each: 18 to 40 s (lab)
         let convict = (0..count).map(|_| (0..count).map(|_| dice.between(18_000, 29_000)).collect()).collect();
-        let addresses = scene.plan.nodes.iter().map(|node| node.address).collect();
-        World { nodes, cuts: BTreeMap::new(), addresses, convict, statuses: Kept::default(), gossips: Kept::default() }
+        let addresses: Vec<IpAddr> = scene.plan.nodes.iter().map(|node| node.address).collect();
+        World {
+            nodes,
+            cuts: BTreeMap::new(),
+            by_address: addresses.iter().copied().zip(0..).collect(),
+            addresses,
+            convict,
+            statuses: Kept::default(),
+            gossips: Kept::default(),
+        }
     }
 
     pub fn cut(&self, a: NodeIx, b: NodeIx, now: Ms) -> bool {
@@ -121,7 +131,10 @@ impl World {
             };
         }
         if question == Question::Unit {
-            return Answer::Unreadable("there is no systemd here".into());
+            return match of.host_up {
+                true => Answer::Unit(if of.serving || of.drained { "active" } else { "inactive" }.into()),
+                false => Answer::Unreadable("connection refused".into()),
+            };
         }
         if !of.host_up || !(of.serving || of.drained) {
             return Answer::Unreadable("failed to connect to JMX".into());
