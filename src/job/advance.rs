@@ -191,7 +191,7 @@ impl At<'_> {
 
     /// A person asked for another attempt: what is proved to have happened is not done twice.
     fn again(&self, desk: &mut Desk) {
-        match self.proof(desk, self.work.since) {
+        match self.proof_in_doubt(desk, self.work.since) {
             Proof::Yes(proof) => self.passed(desk, &format!("it had happened: {proof}")),
             Proof::Open(needs) if desk.now < self.work.since + DOUBT_MS => {
                 desk.decision.wake(self.work.since + DOUBT_MS);

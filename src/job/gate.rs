@@ -202,7 +202,12 @@ pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, ter
     let mut evidence = Evidence::new(frame, view, now, terms.poll);
     match poll.run(&mut evidence) {
         Ok(Some(proof)) => Verdict::Yes(proof),
-        Ok(None) => Verdict::Open(evidence.needs),
+        Ok(None) => {
+            if let Some(slow) = poll.slow_witnesses(now) {
+                evidence.together(slow);
+            }
+            Verdict::Open(evidence.needs)
+        }
         Err(why) if poll.unit_failed() => Verdict::Dead(why),
         Err(why) if poll.early() => Verdict::Early(why),
         Err(why) => Verdict::No(why),
@@ -226,6 +231,7 @@ fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, te
         view,
         node: frame.plan.hosts[target].node,
         expect: job.hosts[target].expect,
+        poll: terms.poll,
         target,
         held: gate.held,
         last,

@@ -62,7 +62,45 @@ pub(super) fn seek(
     }
 }
 
+/// The same where nobody knows whether the command ran. That its peers see a node down proves no `stop` then: a drained
+/// node has said goodbye to them, and its process runs on. Its machine knows.
+pub(super) fn seek_in_doubt(
+    frame: &Frame,
+    job: &Job,
+    view: &View,
+    target: TargetIx,
+    kind: StepKind,
+    since: Ms,
+    evidence: &mut Evidence,
+) -> Proof {
+    if kind != StepKind::Stop {
+        return seek(frame, job, view, target, kind, since, evidence);
+    }
+    match stopped(evidence, frame.plan.hosts[target].node, since) {
+        Ok(Some(proof)) => Proof::Yes(proof),
+        Ok(None) => Proof::Open(std::mem::take(&mut evidence.needs)),
+        Err(why) => Proof::No { why, needs: std::mem::take(&mut evidence.needs) },
+    }
+}
+
 type Part = Result<Option<String>, String>;
+
+fn stopped(evidence: &mut Evidence, node: NodeIx, since: Ms) -> Part {
+    let Some(heard) = evidence.read(node, Question::Unit, since) else { return Ok(None) };
+    match &heard.answer {
+        // (a JVM that is told to end does so with a status that systemd may take for a failure)
+        Answer::Unit(state) if matches!(state.as_str(), "inactive" | "failed") => {
+            Ok(Some(format!("its unit is `{state}`")))
+        }
+        other => {
+            evidence.again(node, Question::Unit);
+            Err(match other {
+                Answer::Unit(state) => format!("its unit is `{state}`"),
+                _ => unreadable(other),
+            })
+        }
+    }
+}
 
 fn drained(evidence: &mut Evidence, node: NodeIx, since: Ms) -> Part {
     let Some(heard) = evidence.read(node, Question::Mode, since) else { return Ok(None) };

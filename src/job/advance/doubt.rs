@@ -3,9 +3,10 @@
 use super::{At, DOUBT_MS};
 use crate::job::approval;
 use crate::job::decide::Desk;
-use crate::job::event::{End, HostEvent, StepEvent, Stop};
+use crate::job::event::{End, HostEvent, Ms, StepEvent, Stop};
+use crate::job::evidence::Evidence;
 use crate::job::model::Stage;
-use crate::job::proof::Proof;
+use crate::job::proof::{self, Proof};
 use crate::job::view::Action;
 use crate::playbook::model::OnFailure;
 
@@ -19,7 +20,7 @@ impl At<'_> {
         }
         let deadline = self.work.since.max(desk.job.session_at) + DOUBT_MS;
         let since = self.work.since;
-        match self.proof(desk, since) {
+        match self.proof_in_doubt(desk, since) {
             Proof::Yes(proof) => return self.passed(desk, &format!("its end was not seen, but {proof}")),
             Proof::Open(needs) | Proof::No { needs, .. } if desk.now < deadline => {
                 desk.decision.wake(deadline);
@@ -33,6 +34,13 @@ impl At<'_> {
             return desk.act(Action::Spawn(self.probe_task()));
         }
         self.unresolved(desk);
+    }
+
+    /// Of a command of which nobody knows whether it ran.
+    pub(super) fn proof_in_doubt(&self, desk: &Desk, since: Ms) -> Proof {
+        let step = &desk.frame.plan.steps[self.work.step];
+        let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, step.poll_ms);
+        proof::seek_in_doubt(desk.frame, desk.job, desk.view, self.host, step.kind, since, &mut evidence)
     }
 
     pub(super) fn probed(&self, desk: &mut Desk, probe: &End) {

@@ -1,7 +1,7 @@
 //! One poll: each part of the gate, read from what was heard, and what is still to be asked.
 
 use super::UNCHANGED_MS;
-use crate::job::event::{Baseline, Ms, Question};
+use crate::job::event::{Asked, Baseline, Ms, Question};
 use crate::job::evidence::{Evidence, agree, gossip, names, observers, serving_mode, unexpected_unreachable};
 use crate::job::heard::{Heard, Seen, View};
 use crate::job::model::{Expect, Job};
@@ -20,6 +20,8 @@ pub(super) struct Poll<'a> {
     pub node: NodeIx,
     pub target: TargetIx,
     pub expect: Expect,
+    /// Between two polls.
+    pub poll: Ms,
     /// Good polls so far.
     pub held: u32,
     /// With this one there are enough in a row.
@@ -92,6 +94,18 @@ impl<'a> Poll<'a> {
             }
         }
         self.all_since(evidence, &asked, Question::Status, self.seen_since, Heard::seen)
+    }
+
+    /// Everybody whose word on who is up the last poll of a row rests on, where they take long to give it: then the answers
+    /// of those that were asked first are too old when the others come, and one after the other they would never all be
+    /// fresh (lab: 3 to 4 s each on a busy machine, with a poll of 2 s).
+    pub fn slow_witnesses(&self, now: Ms) -> Option<Vec<Asked>> {
+        let slow = |asked: &Asked| {
+            self.view.heard(asked.0, asked.1).is_some_and(|heard| 2 * heard.at.saturating_sub(heard.asked) > self.poll)
+        };
+        let observers = observers(self.frame, self.job, self.view, self.node, now).into_iter();
+        let all: Vec<Asked> = observers.chain([self.node]).map(|node| (node, Question::Status)).collect();
+        (self.last && all.iter().any(slow)).then_some(all)
     }
 
     /// Is there an answer of this observer that counts? One from before the look at the machine only if it shows the
