@@ -5,6 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -51,7 +52,7 @@ impl Ledger {
     /// # Errors
     /// When the file cannot be written.
     pub fn keep_in(&self, folder: &Path) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).open(folder.join(FILE))?;
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join(FILE))?;
         let mut lines = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
         let early: String = lines.early.drain(..).map(|line| line.text()).collect();
         file.write_all(early.as_bytes())?;

@@ -3,7 +3,7 @@
 use super::exec::{flags, words};
 use super::exit::{Exit, Failure};
 use super::{
-    approve, check, completions, doctor, plan, resolve, resume, run, runs, schema, simulate, stop, topology, why,
+    approve, check, completions, doctor, lock, plan, resolve, resume, run, runs, schema, simulate, stop, topology, why,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -82,6 +82,8 @@ pub enum Command {
     Resolve(resolve::Options),
     /// What ran, what is running, what happened
     Runs(runs::Options),
+    /// Who holds which hosts; free those of a run whose process is lost
+    Lock(lock::Options),
     /// Why a host is not running now, or comes in its wave
     Why(why::Options),
     /// Show what the cluster is: hosts, keyspaces, who shares data with whom

@@ -11,6 +11,7 @@ use crate::plan::compile::Answers;
 use crate::playbook::model::{Access, Playbook};
 use crate::playbook::template::Params;
 use crate::sandbox::{self, Sandbox};
+use crate::store::durable_file;
 use crate::topology::assembly::Refused;
 use crate::topology::model::Topology;
 use anyhow::Context as _;
@@ -114,7 +115,10 @@ impl Cluster {
             let message = format!("a sandbox has 1 to {LARGEST_SANDBOX} hosts, not {hosts}");
             return Err(Failure::new(Exit::Usage, message).into());
         }
-        let dir = context.home()?.join("sandboxes").join(uuid::Uuid::now_v7().to_string());
+        let all = context.home()?.join("sandboxes");
+        // (the home folder too, where this is the first that is made in it)
+        durable_file::private_folder(&all).with_context(|| format!("cannot make `{}`", all.display()))?;
+        let dir = all.join(uuid::Uuid::now_v7().to_string());
         let made = sandbox::create(&dir, &sandbox::Shape::of(hosts as usize));
         let simulated = Simulated { dir, keep: false };
         let made = made.context("cannot make a sandbox")?;

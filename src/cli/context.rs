@@ -61,7 +61,7 @@ impl Context {
 pub fn unusable(error: StoreError) -> Failure {
     let exit = match &error {
         StoreError::NoSuchRun(_) | StoreError::Ambiguous { .. } | StoreError::Taken(_) => Exit::Usage,
-        StoreError::Held(_) | StoreError::Running { .. } => Exit::Locked,
+        StoreError::Held(_) | StoreError::Running { .. } | StoreError::Fenced { .. } => Exit::Locked,
         StoreError::Unreadable { .. } => Exit::BadFile,
         _ => Exit::Unreachable,
     };

@@ -15,6 +15,7 @@ mod durations;
 mod earlier_run;
 pub mod exec;
 pub mod exit;
+mod lock;
 mod plan;
 mod planning;
 mod playbook_file;
@@ -37,6 +38,7 @@ use std::process::ExitCode;
 
 /// The whole program, once it is clear that it is not a tool of the sandbox and not a watcher.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::store::power_cut::arm();
     let exit = match arguments::read(argv) {
         Ok(arguments) => run(&arguments).unwrap_or_else(|error| exit::report(&error)),
         Err(error) => match error.downcast_ref::<clap::Error>() {
@@ -63,6 +65,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Command::Stop(options) => stop::run(&context, options),
         Command::Resolve(options) => resolve::run(&context, options),
         Command::Runs(options) => runs::run(&context, options),
+        Command::Lock(options) => lock::run(&context, options),
         Command::Why(options) => why::run(&context, options),
         Command::Topology(options) => topology::run(&context, options),
     }

@@ -44,6 +44,7 @@ fn run_sentence(plan: &Plan, event: &RunEvent) -> String {
         RunEvent::Refused { because } => format!("refused, the start checks do not hold: {because}"),
         RunEvent::Stopping { why } => format!("stopping: {}", stop_words(why)),
         RunEvent::Ended { outcome } => format!("ended: {}", outcome_words(*outcome)),
+        RunEvent::LockBroken { by, reason } => format!("{by} broke its lock, because: {reason}"),
     }
 }
 

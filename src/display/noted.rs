@@ -6,6 +6,8 @@ use crate::job::event::{Event, Ms};
 use crate::job::waiting::Waiting;
 use crate::plan::model::Plan;
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// In the folder of a run.
@@ -33,7 +35,9 @@ impl Display for Noted {
             return;
         }
         let next = self.folder.join(NEXT);
-        if fs::write(&next, &text).and_then(|()| fs::rename(&next, self.folder.join(FILE))).is_ok() {
+        let open = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next);
+        let written = open.and_then(|mut file| file.write_all(text.as_bytes()));
+        if written.and_then(|()| fs::rename(&next, self.folder.join(FILE))).is_ok() {
             self.written = Some(text);
         }
     }

@@ -1,7 +1,7 @@
 //! The small process beside every command, which outlives rollbook and writes how the command ended.
 //!
-//! `rollbook __child [--background] [--grace MS] [--patience MS] DIR -- WORDS…` claims the attempt's folder,
-//! runs the words in a session of their own, and leaves a status file. TERM and ALRM tell it to end the
+//! `rollbook __child [--background] [--grace MS] [--patience MS] [--bar FILE] DIR -- WORDS…` claims the attempt's folder,
+//! and where FILE is not there it runs the words in a session of their own, and leaves a status file. TERM and ALRM tell it to end the
 //! command (ALRM: because its time is over); of itself it ends nothing but what a finished command left
 //! behind. That has `--patience` to end by itself: a script whose last line is `ssh host sudo reboot &`
 //! is over before its ssh has connected.
@@ -12,9 +12,11 @@
 use super::session;
 use crate::job::event::End;
 use crate::store::attempt::{self, NOT_SPAWNED, Watcher};
+use crate::store::durable_file::private_file;
 use crate::store::owner::{Owner, Stat};
 use rustix::process::Signal;
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io;
 use std::io::Write as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -52,6 +54,8 @@ struct Args {
     grace: Duration,
     /// What a finished command left behind gets so long to end by itself.
     patience: Duration,
+    /// The lock of the run was broken where this file is: the command does not begin.
+    bar: Option<PathBuf>,
     dir: PathBuf,
     words: Vec<OsString>,
 }
@@ -67,7 +71,8 @@ pub fn child_main(args: Vec<OsString>) -> u8 {
 
 fn parse(args: Vec<OsString>) -> Option<Args> {
     let (grace, patience) = (Duration::ZERO, Duration::ZERO);
-    let mut parsed = Args { exec: false, background: false, grace, patience, dir: PathBuf::new(), words: Vec::new() };
+    let (bar, dir, words) = (None, PathBuf::new(), Vec::new());
+    let mut parsed = Args { exec: false, background: false, grace, patience, bar, dir, words };
     let mut args = args.into_iter();
     loop {
         let arg = args.next()?;
@@ -77,6 +82,7 @@ fn parse(args: Vec<OsString>) -> Option<Args> {
             Some("--background") => parsed.background = true,
             Some("--grace") => parsed.grace = Duration::from_millis(args.next()?.to_str()?.parse().ok()?),
             Some("--patience") => parsed.patience = Duration::from_millis(args.next()?.to_str()?.parse().ok()?),
+            Some("--bar") => parsed.bar = Some(PathBuf::from(args.next()?)),
             _ => parsed.dir = PathBuf::from(arg),
         }
     }
@@ -93,7 +99,8 @@ fn become_command(args: &Args) -> u8 {
     let error = Command::new(&args.words[0]).args(&args.words[1..]).exec();
     let sentence = why_not_executed(&args.words[0].to_string_lossy(), &error);
     // The watcher reads it; if it cannot be written, exit status 127 still says what shells say.
-    drop(std::fs::write(args.dir.join(NOT_SPAWNED), sentence));
+    let file = private_file(OpenOptions::new().write(true).create(true), &args.dir.join(NOT_SPAWNED));
+    drop(file.and_then(|mut file| file.write_all(sentence.as_bytes())));
     EXEC_FAILED as u8
 }
 
@@ -145,6 +152,12 @@ async fn run(args: &Args, mut signals: Signals) -> u8 {
         Ok(true) => {}
         Ok(false) => return NOT_CLAIMED,
         Err(error) => return not_spawned(&args.dir, &error),
+    }
+    // Claimed first: whoever breaks the lock makes the file, and then looks for attempts that are claimed.
+    match args.bar.as_ref().map(|bar| bar.try_exists()) {
+        None | Some(Ok(false)) => {}
+        Some(Ok(true)) => return not_begun(&args.dir, "the lock of its run was broken before the command began"),
+        Some(Err(error)) => return not_spawned(&args.dir, &error),
     }
     let mut child = match start(args) {
         Ok(child) => child,
@@ -233,6 +246,10 @@ async fn write_patiently(dir: &Path, end: &End) -> u8 {
 }
 
 fn not_spawned(dir: &Path, error: &io::Error) -> u8 {
-    let end = End::NotSpawned { because: format!("the process that watches the command could not begin: {error}") };
+    not_begun(dir, &format!("the process that watches the command could not begin: {error}"))
+}
+
+fn not_begun(dir: &Path, because: &str) -> u8 {
+    let end = End::NotSpawned { because: because.to_owned() };
     if attempt::write_status(dir, &end).is_ok() { WATCHED } else { UNWRITTEN }
 }

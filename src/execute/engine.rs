@@ -109,7 +109,8 @@ struct Engine<'a> {
 impl<'a> Engine<'a> {
     async fn new(file: &'a PlanFile, frame: &'a Frame<'a>, ctx: RunContext) -> Result<Engine<'a>, EngineError> {
         let (run, plan) = (ctx.run.clone(), &file.plan);
-        blocking(&ctx.store, move |store| store.take_up(&run)).await?;
+        // (a lease that was lost with its page would let two runs at one host)
+        blocking(&ctx.store, move |store| store.sound().and_then(|()| store.take_up(&run))).await?;
         let (run, cluster, by, reason) = (ctx.run.clone(), plan.cluster.clone(), ctx.by.clone(), ctx.reason.clone());
         let ids = held(frame);
         let leased = blocking(&ctx.store, move |store| {
@@ -280,7 +281,8 @@ impl<'a> Engine<'a> {
     async fn journal(&mut self, job: Option<Job>, events: Vec<Event>) -> Result<(), EngineError> {
         let Some(job) = job else { return Ok(()) };
         let run = self.ctx.run.clone();
-        let events = blocking(&self.ctx.store, move |store| store.append(&run, &events).map(|()| events)).await?;
+        let events =
+            blocking(&self.ctx.store, move |store| store.append_as_holder(&run, &events).map(|()| events)).await?;
         self.job = job;
         for event in &events {
             for display in &mut self.ctx.displays {

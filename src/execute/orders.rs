@@ -9,7 +9,8 @@ use crate::job::model::Job;
 use crate::job::view::{Answer, Input, Task};
 use crate::plan::model::{NodeIx, Plan};
 use crate::playbook::template::{RunValues, fill, fill_env};
-use crate::store::attempt;
+use crate::store::owner::Owner;
+use crate::store::{self, attempt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,15 +31,18 @@ pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, job: &Job) -> Resu
         Task::Step { host, .. } | Task::Probe { host, .. } | Task::HostUndo { host, .. } => &job.hosts[host].vars,
         Task::Setup { .. } | Task::Undo { .. } => &none,
     };
+    let folder = ctx.store.run_folder(run);
+    let me = Owner::this_process().map_err(|error| format!("`/proc` cannot be read: {error}"))?;
     let values = RunValues { run_id: run, reason: ctx.reason.as_deref(), vars };
     let mut spec = ProcessSpec {
         words: vec![],
         script: None,
         env: ctx.env.clone(),
-        dir: ctx.store.run_folder(run).join(attempt::folder(plan, task, job.session)),
+        dir: folder.join(attempt::folder(plan, task, job.session)),
         timeout: None,
         grace: ctx.grace,
         patience: LEFT_BEHIND,
+        bar: Some(store::bar(&folder, &me)),
     };
     let filled = |words: &[String]| fill(words, &values).map_err(sentence);
     match task {

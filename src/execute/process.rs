@@ -8,6 +8,7 @@ use crate::job::view::{Input, Task};
 use crate::store::attempt::{self, ERR, OUT, SCRIPT, Watcher};
 use crate::store::durable_file::{private_file, private_folder};
 use crate::store::owner::{Owner, Stat};
+use crate::store::power_cut;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -42,6 +43,8 @@ pub struct ProcessSpec {
     pub grace: Duration,
     /// What the command leaves behind when it is over gets so long to end by itself.
     pub patience: Duration,
+    /// Where this file is, the command does not begin: whoever holds the run's lock now has not ordered it.
+    pub bar: Option<PathBuf>,
 }
 
 /// How this program is started again.
@@ -133,15 +136,19 @@ fn start(launcher: &Launcher, spec: &ProcessSpec) -> Result<tokio::process::Chil
     for (flag, time) in [("--grace", spec.grace), ("--patience", spec.patience)] {
         command.arg(flag).arg(time.as_millis().to_string());
     }
+    if let Some(bar) = &spec.bar {
+        command.arg("--bar").arg(bar);
+    }
     command.arg(&spec.dir).arg("--").args(words);
     // ssh must never ask: nobody would see the question.
     command.env("SSH_ASKPASS_REQUIRE", "never").envs(&spec.env);
     command.stdin(Stdio::null()).stdout(out).stderr(err);
     // Out of the terminal's group: Ctrl-C is for rollbook, which says what follows from it.
     command.process_group(0);
-    tokio::process::Command::from(command)
-        .spawn()
-        .map_err(|error| format!("no further process can be started on this machine: {error}"))
+    power_cut::may_come("before a command begins");
+    let begun = tokio::process::Command::from(command).spawn();
+    power_cut::may_come("after a command began");
+    begun.map_err(|error| format!("no further process can be started on this machine: {error}"))
 }
 
 /// The words to execute, and whether what they leave behind stays.

@@ -81,7 +81,7 @@ fn apply_run(plan: &Plan, job: &mut Job, event: &RunEvent, at: Ms) -> Result<(),
             (job.session, job.session_at, job.progress_at, job.began_at) = (*session, at, at, at);
             (job.checked, job.stopping, job.ended, job.opened) = (false, None, None, 0);
         }
-        RunEvent::Warned { .. } => {}
+        RunEvent::Warned { .. } | RunEvent::LockBroken { .. } => {}
         RunEvent::Checked => job.checked = true,
         RunEvent::Phase { phase } => next_phase(plan, job, *phase, at)?,
         RunEvent::Approved { what, by, .. } => {

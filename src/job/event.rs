@@ -76,6 +76,8 @@ pub enum RunEvent {
     Stopping { why: Stop },
     /// Nothing is in work any more; undos are done.
     Ended { outcome: Outcome },
+    /// Somebody freed its hosts while its process may still have been there, which starts nothing further.
+    LockBroken { by: String, reason: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! Files that are either there and whole or not there, also after a power cut.
 
+use super::power_cut;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -11,7 +12,9 @@ use std::path::{Path, PathBuf};
 /// When any of that fails; then `path` holds what it held before.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = write_temporary(path, bytes)?;
+    power_cut::may_come("before a file is in its place");
     fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+    power_cut::may_come("after a file is in its place");
     sync_folder(path)
 }
 
@@ -21,8 +24,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// When the file can neither be made nor found.
 pub fn create_first(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let temporary = write_temporary(path, bytes)?;
+    power_cut::may_come("before a file is claimed");
     // A hard link, unlike a rename, does not replace.
     let linked = fs::hard_link(&temporary, path);
+    power_cut::may_come("after a file is claimed");
     fs::remove_file(&temporary)?;
     match linked {
         Ok(()) => sync_folder(path).map(|()| true),

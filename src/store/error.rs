@@ -1,6 +1,6 @@
 //! What can go wrong with the store, each with what to do about it.
 
-use super::{Held, home::DATABASE};
+use super::{Held, home::DATABASE, short};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,8 @@ pub enum StoreError {
     Running { run: String, pid: u32, machine: String },
     #[error("{0}")]
     Held(Box<Held>),
+    #[error("run `{run}` is no longer worked on by this process: {}", why.as_deref().map_or("another took it up".to_owned(), |why| format!("its lock was broken by {why}")))]
+    Fenced { run: String, why: Option<String> },
     #[error("the store `{}` holds what cannot be read: {what}", path.display())]
     Unreadable { path: PathBuf, what: String },
 }
@@ -36,7 +38,11 @@ impl StoreError {
     }
 
     pub(super) fn database(home: &Path, error: rusqlite::Error) -> StoreError {
-        let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+        use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
+        let full = error.sqlite_error_code() == Some(DiskFull);
+        if matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) {
+            return StoreError::unreadable(&home.join(DATABASE), error);
+        }
         StoreError::Database { path: home.join(DATABASE), full, what: error.to_string() }
     }
 
@@ -58,9 +64,19 @@ impl StoreError {
                 format!("`rollbook runs watch {run}` shows it, `rollbook stop {run}` ends it gently")
             }
             StoreError::Held(held) => {
-                format!("`rollbook runs watch {run}` shows it, `rollbook stop {run}` ends it gently", run = held.run)
+                let run = short(&held.run);
+                format!(
+                    "`rollbook runs watch {run}` shows it, `rollbook stop {run}` ends it gently, `rollbook lock show` \
+                     tells what its process does"
+                )
             }
-            StoreError::Database { .. } | StoreError::Taken(_) | StoreError::Unreadable { .. } => return None,
+            StoreError::Fenced { run, .. } => {
+                format!("`rollbook runs show {}` tells how it stands", short(run))
+            }
+            StoreError::Unreadable { .. } => {
+                "nothing was changed; put it back from a backup, or put it aside and begin anew with another `--home DIR`".into()
+            }
+            StoreError::Database { .. } | StoreError::Taken(_) => return None,
         })
     }
 }

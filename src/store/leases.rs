@@ -2,7 +2,7 @@
 
 use super::owner::{Owner, machine_name};
 use super::runs::signed;
-use super::{Store, StoreError, attempt};
+use super::{Doing, Store, StoreError, attempt};
 use crate::job::event::Ms;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
@@ -52,6 +52,23 @@ impl fmt::Display for Held {
             None => Ok(()),
         }
     }
+}
+
+/// The hosts that one process holds for a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lease {
+    pub run: String,
+    pub cluster: String,
+    pub since: Ms,
+    pub by: String,
+    pub reason: Option<String>,
+    pub machine: String,
+    pub pid: u32,
+    pub process: Doing,
+    pub host_ids: Vec<String>,
+    /// Folders of its commands that run now.
+    pub running: Vec<PathBuf>,
 }
 
 struct Row {
@@ -150,16 +167,56 @@ impl Store {
         })
     }
 
-    /// Gives back every host of the run.
+    /// Gives back every host of the run that this process holds.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn release_leases(&self, run: &str) -> Result<(), StoreError> {
+        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let me = self.json(&me)?;
         self.write(|db| {
-            db.execute("DELETE FROM leases WHERE run = ?1", [run])
+            // (another process may hold them for the same run by now)
+            db.execute("DELETE FROM leases WHERE run = ?1 AND owner = ?2", [run, &me])
                 .map_err(|error| StoreError::database(self.home(), error))
                 .map(drop)
         })
+    }
+
+    /// Who holds hosts, one entry a run and process, the oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn leases(&self) -> Result<Vec<Lease>, StoreError> {
+        let rows: Vec<(String, Row)> = self.read(|db| {
+            let query = "SELECT run, cluster, since, by_whom, reason, host, owner, host_id FROM leases ORDER BY since, run, host_id";
+            let mut query = db.prepare(query)?;
+            query.query_map([], |row| Ok((row.get(7)?, lease_row(row)?)))?.collect()
+        })?;
+        let mut leases: Vec<Lease> = Vec::new();
+        for (host_id, row) in rows {
+            let owner: Owner = self.parse(&row.owner)?;
+            if let Some(known) = leases.iter_mut().find(|lease| lease.run == row.run && lease.pid == owner.pid) {
+                known.host_ids.push(host_id);
+                continue;
+            }
+            let folder = self.run_folder(&row.run);
+            let left_running = attempt::running(&folder).map_err(|error| StoreError::files(&folder, error))?;
+            let Row { run, cluster, since, by, reason, machine, .. } = row;
+            let (host_ids, pid, process) = (vec![host_id], owner.pid, Doing::of(&owner));
+            leases.push(Lease {
+                run,
+                cluster,
+                since,
+                by,
+                reason,
+                machine,
+                pid,
+                process,
+                host_ids,
+                running: left_running,
+            });
+        }
+        Ok(leases)
     }
 }
 

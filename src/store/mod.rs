@@ -7,18 +7,21 @@ pub mod attempt;
 mod clean;
 pub mod durable_file;
 mod error;
+mod fence;
 pub mod home;
 mod last_words;
 mod leases;
 pub mod owner;
+pub mod power_cut;
 mod requests;
 mod runs;
 mod schema;
 
 pub use clean::Cleaned;
 pub use error::StoreError;
+pub use fence::{Broken, Doing, bar};
 pub use last_words::last_words;
-pub use leases::{Held, LeaseRequest};
+pub use leases::{Held, Lease, LeaseRequest};
 pub use requests::Request;
 pub use runs::{NewRun, RunRow, RunState, short};
 
@@ -54,6 +57,17 @@ impl Store {
         &self.home
     }
 
+    /// Does the database hold together? Reads all of it.
+    ///
+    /// # Errors
+    /// What does not, where something does not.
+    pub fn sound(&self) -> Result<(), StoreError> {
+        match self.read(|db| db.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0)))? {
+            fine if fine == "ok" => Ok(()),
+            damage => Err(StoreError::unreadable(&self.home.join(home::DATABASE), damage)),
+        }
+    }
+
     fn read<T>(&self, what: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         // A panic in another call cannot have left a transaction half done: dropping one rolls it back.
         let db = self.db.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -67,7 +81,9 @@ impl Store {
         let database = |error| StoreError::database(&self.home, error);
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
         let done = what(&transaction)?;
+        power_cut::may_come("before a write to the store");
         transaction.commit().map_err(database)?;
+        power_cut::may_come("after a write to the store");
         Ok(done)
     }
 }

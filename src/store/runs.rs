@@ -6,8 +6,9 @@ use super::{Store, StoreError};
 use crate::job::event::{Event, Ms, Outcome, RunEvent, What};
 use crate::plan;
 use crate::plan::model::PlanFile;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 /// What a run is made of.
@@ -138,8 +139,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn let_go(&self, run: &str) -> Result<(), StoreError> {
+        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let me = self.json(&me)?;
         self.write(|db| {
-            db.execute("UPDATE runs SET owner = NULL WHERE id = ?1", [run])
+            // (another may have taken it up since)
+            db.execute("UPDATE runs SET owner = NULL WHERE id = ?1 AND owner = ?2", [run, &me])
                 .map_err(|error| StoreError::database(self.home(), error))
                 .map(drop)
         })
@@ -150,23 +154,30 @@ impl Store {
     /// # Errors
     /// When the store cannot be written: then nothing that these events announce may be done.
     pub fn append(&self, run: &str, events: &[Event]) -> Result<(), StoreError> {
+        self.write(|db| self.insert(db, run, events))
+    }
+
+    pub(super) fn insert(&self, db: &Transaction, run: &str, events: &[Event]) -> Result<(), StoreError> {
         let failed = |error| StoreError::database(self.home(), error);
-        self.write(|db| {
-            let mut insert = db
-                .prepare(
-                    "INSERT INTO events (run, seq, at, json)
-                     SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3 FROM events WHERE run = ?1",
-                )
-                .map_err(failed)?;
-            for event in events {
-                insert.execute(params![run, signed(event.at), self.json(event)?]).map_err(failed)?;
-            }
-            if let Some(state) = events.iter().filter_map(state_after).next_back() {
-                let state = self.json(&state)?;
-                db.execute("UPDATE runs SET state = ?2 WHERE id = ?1", params![run, state]).map_err(failed)?;
-            }
-            Ok(())
-        })
+        let mut insert = db
+            .prepare(
+                "INSERT INTO events (run, seq, at, json, chain)
+                 SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4 FROM events WHERE run = ?1",
+            )
+            .map_err(failed)?;
+        let mut chain = chain_of(db, run).map_err(failed)?;
+        for event in events {
+            let json = self.json(event)?;
+            let link = link(chain.as_deref(), &json);
+            insert.execute(params![run, signed(event.at), json, link]).map_err(failed)?;
+            chain = Some(link);
+        }
+        db.execute("UPDATE runs SET chain = ?2 WHERE id = ?1", params![run, chain]).map_err(failed)?;
+        if let Some(state) = events.iter().filter_map(state_after).next_back() {
+            let state = self.json(&state)?;
+            db.execute("UPDATE runs SET state = ?2 WHERE id = ?1", params![run, state]).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The plan and the journal of a run.
@@ -174,6 +185,10 @@ impl Store {
     /// # Errors
     /// When there is no such run, or its files cannot be read.
     pub fn load(&self, run: &str) -> Result<(PlanFile, Vec<Event>), StoreError> {
+        // (its files alone are no run: of a store that was cut to nothing they are what is left)
+        if self.find(run)?.is_none() {
+            return Err(StoreError::NoSuchRun(run.to_owned()));
+        }
         let path = self.run_folder(run).join("plan.json");
         let bytes = std::fs::read(&path).map_err(|error| StoreError::files(&path, error))?;
         let plan = plan::file::read(&bytes).map_err(|error| StoreError::unreadable(&path, error.message))?;
@@ -183,14 +198,21 @@ impl Store {
     /// Events after the one with number `seq` (0: all), in order, with their numbers.
     ///
     /// # Errors
-    /// When an event cannot be read.
+    /// When an event cannot be read, is missing, or is not the one that was written.
     pub fn events_after(&self, run: &str, seq: u64) -> Result<Vec<(u64, Event)>, StoreError> {
-        let rows: Vec<(i64, String)> = self.read(|db| {
-            let mut query = db.prepare("SELECT seq, json FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq")?;
-            query.query_map(params![run, signed(seq)], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        let (rows, last) = self.read(|db| {
+            // One look at both: somebody may be writing.
+            let db = db.unchecked_transaction()?;
+            let mut query =
+                db.prepare("SELECT seq, json, chain FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq")?;
+            let row = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let rows: Vec<Written> = query.query_map(params![run, signed(seq)], row)?.collect::<Result<_, _>>()?;
+            Ok((rows, chain_of(&db, run)?))
         })?;
+        let damage = |what: String| StoreError::unreadable(self.home(), format!("the journal of run {run}: {what}"));
+        unbroken(&rows, signed(seq), last.as_deref()).map_err(damage)?;
         rows.into_iter()
-            .map(|(seq, json)| {
+            .map(|(seq, json, _)| {
                 let event = serde_json::from_str(&json).map_err(|error| {
                     StoreError::unreadable(self.home(), format!("event {seq} of run {run}: {error}: `{json}`"))
                 })?;
@@ -265,6 +287,48 @@ impl Store {
 
     pub(super) fn parse<T: serde::de::DeserializeOwned>(&self, json: &str) -> Result<T, StoreError> {
         serde_json::from_str(json).map_err(|error| StoreError::unreadable(self.home(), format!("{error}: `{json}`")))
+    }
+}
+
+/// An event as it stands in its table: number, JSON, chain.
+type Written = (i64, String, Option<String>);
+
+fn chain_of(db: &Connection, run: &str) -> rusqlite::Result<Option<String>> {
+    Ok(db.query_row("SELECT chain FROM runs WHERE id = ?1", [run], |row| row.get(0)).optional()?.flatten())
+}
+
+/// A digest of an event and of all before it: SHA-256, first 16 hexadecimal digits.
+fn link(before: Option<&str>, json: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(before.unwrap_or_default());
+    hash.update("\n");
+    hash.update(json);
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Are they all that was written behind number `after`, and as it was written? A disk may lose a page or change a bit, and
+/// whoever goes on with the rest of a journal does again what was done.
+fn unbroken(rows: &[Written], after: i64, last: Option<&str>) -> Result<(), String> {
+    let mut chain: Option<&str> = None;
+    for ((seq, json, written), expected) in rows.iter().zip(after + 1..) {
+        if *seq != expected {
+            return Err(format!("event {expected} is missing"));
+        }
+        // (of a part of it the link before the first is not known)
+        let known = after == 0 || expected > after + 1;
+        match written.as_deref() {
+            Some(written) if known && written != link(chain, json) => {
+                return Err(format!("event {seq} is not the one that was written: `{json}`"));
+            }
+            None if chain.is_some() => return Err(format!("event {seq} has lost its place in the chain")),
+            written => chain = written,
+        }
+    }
+    match last {
+        Some(last) if chain != Some(last) && !(rows.is_empty() && after > 0) => {
+            Err("its last events are missing".into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(15);
 
 /// Step n takes form n to form n + 1 (`user_version`). Never change one that was released: add one.
-const FORMS: [&str; 1] = ["
+const FORMS: [&str; 2] = [
+    "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         name TEXT NOT NULL,
@@ -48,7 +49,13 @@ const FORMS: [&str; 1] = ["
         by_whom TEXT NOT NULL,
         at INTEGER NOT NULL
     ) STRICT;
-"];
+",
+    // (NULL: written by a rollbook that knew no chain)
+    "
+    ALTER TABLE events ADD COLUMN chain TEXT;   -- `journal::link` of the event and all before it
+    ALTER TABLE runs ADD COLUMN chain TEXT;     -- that of its last event
+",
+];
 
 pub(super) fn open(home: &Path) -> Result<Connection, StoreError> {
     let path = home.join(DATABASE);
@@ -63,6 +70,13 @@ pub(super) fn open(home: &Path) -> Result<Connection, StoreError> {
     let failed = |error| StoreError::database(home, error);
     let mut db = Connection::open(&path).map_err(failed)?;
     settings(&db).map_err(failed)?;
+    let form: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let runs = home.join("runs");
+    let mut left = std::fs::read_dir(&runs).map_err(|error| StoreError::files(&runs, error))?;
+    if form == 0 && left.next().is_some() {
+        let what = format!("it is empty, and there are runs in `{}`: it was removed or cut", runs.display());
+        return Err(StoreError::unreadable(&path, what));
+    }
     match migrate(&mut db).map_err(failed)? {
         Some(found) => Err(StoreError::Newer { path, found, known: FORMS.len() as i64 }),
         None => {

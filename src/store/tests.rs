@@ -128,7 +128,45 @@ fn leases_are_taken_all_or_none_and_the_holder_is_named() {
     let three = new_run(&store, 3);
     store.acquire_leases(&lease(&three, &["a"])).unwrap();
     store.release_leases(&one).unwrap();
+    assert!(store.acquire_leases(&lease(&three, &["b"])).is_err(), "another process holds it");
+    written_by(&store, &one, &Owner::this_process().unwrap());
+    store.release_leases(&one).unwrap();
     store.acquire_leases(&lease(&three, &["b"])).unwrap();
+}
+
+/// Another process that lives: the first of the machine.
+fn other() -> Owner {
+    Owner::of(1).unwrap()
+}
+
+#[test]
+fn whoever_lost_the_lock_writes_nothing_more_and_takes_nothing_from_the_next() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).unwrap();
+    let run = new_run(&store, 1);
+    assert!(matches!(store.append_as_holder(&run, &[started()]), Err(StoreError::Fenced { why: None, .. })));
+    store.take_up(&run).unwrap();
+    store.acquire_leases(&lease(&run, &["a", "b"])).unwrap();
+    store.append_as_holder(&run, &[started()]).unwrap();
+    let bar = bar(&store.run_folder(&run), &Owner::this_process().unwrap());
+    assert!(!bar.exists());
+
+    let broken = store.break_lock(&run, "bert", "it hangs", 5).unwrap();
+    assert_eq!((broken.hosts, broken.process), (2, Some(Owner::this_process().unwrap())));
+    assert!(bar.exists() && store.leases().unwrap().is_empty());
+    let Err(StoreError::Fenced { why, .. }) = store.append_as_holder(&run, &[opened(0)]) else { panic!() };
+    assert_eq!(why.as_deref(), Some("bert: it hangs"));
+    assert_eq!(store.events_after(&run, 0).unwrap().len(), 2, "that it started, and that it was broken");
+
+    // the next holder, of another process: the first lets go of nothing that is that one's
+    store.take_up(&run).unwrap();
+    store.acquire_leases(&lease(&run, &["a"])).unwrap();
+    written_by(&store, &run, &other());
+    store.let_go(&run).unwrap();
+    store.release_leases(&run).unwrap();
+    assert_eq!(store.leases().unwrap()[0].pid, 1);
+    assert_eq!(store.find(&run).unwrap().unwrap().owner, Some(other()));
+    assert!(matches!(store.append_as_holder(&run, &[opened(1)]), Err(StoreError::Fenced { .. })));
 }
 
 #[test]
@@ -233,7 +271,7 @@ fn a_store_of_a_newer_rollbook_is_left_alone() {
     store.read(|db| db.pragma_update(None, "user_version", 7)).unwrap();
     drop(store);
     let error = Store::open(home.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 7, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 7, known: 2, .. }), "{error}");
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn a_rolling_reboot_of_a_sandbox_ends_with_every_host_done() {
     // Nobody needs the sandbox of a run that is done.
     assert_eq!(find(&desk.home().join("sandboxes"), "hosts.tsv").len(), 0);
     assert_eq!(find(&desk.home(), "plan.json").len(), 1);
+    assert_eq!(readable_by_others(&desk.home()), Vec::<std::path::PathBuf>::new());
     assert_eq!(find(&desk.home().join("runs"), "status").len(), 18, "three commands on each of six hosts");
     expect(desk.rollbook(&["runs"]), 0, &["rolling-reboot", "succeeded", "a test"]);
     let json = expect(desk.rollbook(&["runs", "--format", "json"]), 0, &[]);
@@ -67,6 +68,22 @@ fn a_rolling_reboot_of_a_sandbox_ends_with_every_host_done() {
     expect(desk.rollbook(&["runs", "clean"]), 0, &[]);
     expect(desk.rollbook(&["runs", "clean", "--older-than", "0s"]), 0, &["forgot"]);
     expect(desk.rollbook(&["runs"]), 0, &["no run yet"]);
+}
+
+/// Files and folders, the folder itself included, that others on this machine may look into.
+fn readable_by_others(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let (mut open, mut found) = (vec![folder.to_owned()], Vec::new());
+    while let Some(path) = open.pop() {
+        let about = std::fs::symlink_metadata(&path).unwrap();
+        if about.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        if !about.is_symlink() && about.permissions().mode() & 0o077 != 0 {
+            found.push(path);
+        }
+    }
+    found
 }
 
 #[test]

@@ -74,6 +74,13 @@ impl Desk {
         self.rollbook(&[&[*command, "--seed-host", &seed], rest].concat())
     }
 
+    /// Its whole id.
+    pub fn newest_run(&self) -> String {
+        let said = self.rollbook(&["runs", "--format", "json"]);
+        let rows: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        rows[0]["id"].as_str().unwrap().to_owned()
+    }
+
     /// Started, not waited for.
     pub fn start(&self, words: &[&str]) -> Child {
         self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -386,6 +386,10 @@ async fn after_a_crash_the_command_in_flight_is_adopted_and_never_started_twice(
         ended = engine::run(ground.file.clone(), context) => panic!("{:?}", ended.map(|(outcome, _)| outcome)),
         () = crash.notified() => {}
     }
+    // (its process exists; the command begins a moment later)
+    while std::fs::read_to_string(counter.path()).unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let before = ground.events(&run).len();
     let (outcome, _) = ground.run(&run, |_, _| {}).await;
     assert_eq!(outcome, Outcome::Succeeded);

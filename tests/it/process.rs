@@ -22,6 +22,7 @@ fn spec(dir: &Path, words: &[&str]) -> ProcessSpec {
         timeout: Some(Duration::from_secs(60)),
         grace: Duration::from_secs(1),
         patience: Duration::from_secs(1),
+        bar: None,
     }
 }
 
@@ -93,6 +94,21 @@ async fn outputs_and_exit_status_are_kept_in_files() {
     assert_eq!(run.end().await, End::Exit { status: 7 });
     assert_eq!((run.text("out"), run.text("err")), ("one\n".into(), "two\n".into()));
     assert_eq!(serde_json::from_slice::<End>(&run.file("status")).unwrap(), End::Exit { status: 7 });
+}
+
+#[tokio::test]
+async fn a_command_does_not_begin_once_the_lock_of_its_run_is_broken() {
+    let home = tempfile::tempdir().unwrap();
+    let bar = home.path().join("barred");
+    let touch = |name: &str| {
+        let spec = spec(home.path(), &["touch", home.path().join(name).to_str().unwrap()]);
+        ProcessSpec { bar: Some(bar.clone()), dir: home.path().join(format!("attempt-{name}")), ..spec }
+    };
+    assert_eq!(start(touch("before")).end().await, End::Exit { status: 0 });
+    std::fs::write(&bar, "anna: the bastion hangs").unwrap();
+    let end = start(touch("after")).end().await;
+    assert!(matches!(&end, End::NotSpawned { because } if because.contains("lock of its run was broken")), "{end:?}");
+    assert!(home.path().join("before").exists() && !home.path().join("after").exists());
 }
 
 #[tokio::test]

@@ -85,7 +85,8 @@ fn its_playbooks_are_read_and_its_commands_and_flags_exist() {
     let quoted = README.split('`').skip(1).step_by(2).filter_map(|text| text.strip_prefix("rollbook "));
     for line in quoted {
         let command = line.split_whitespace().next().unwrap();
-        let sub = line.split_whitespace().nth(1).filter(|_| command == "runs").filter(|word| *word != "…");
+        let sub =
+            line.split_whitespace().nth(1).filter(|_| ["runs", "lock"].contains(&command)).filter(|word| *word != "…");
         let help: Vec<&str> = [Some(command), sub, Some("--help")].into_iter().flatten().collect();
         let help = expect(desk.rollbook(&help), 0, &["Usage"]).out;
         for flag in line.split_whitespace().filter(|word| word.starts_with("--") && *word != "--") {
