@@ -100,12 +100,15 @@ impl<'a> Poll<'a> {
     /// of those that were asked first are too old when the others come, and one after the other they would never all be
     /// fresh (lab: 3 to 4 s each on a busy machine, with a poll of 2 s).
     pub fn slow_witnesses(&self, now: Ms) -> Option<Vec<Asked>> {
+        if !self.last {
+            return None;
+        }
         let slow = |asked: &Asked| {
             self.view.heard(asked.0, asked.1).is_some_and(|heard| 2 * heard.at.saturating_sub(heard.asked) > self.poll)
         };
         let observers = observers(self.frame, self.job, self.view, self.node, now).into_iter();
         let all: Vec<Asked> = observers.chain([self.node]).map(|node| (node, Question::Status)).collect();
-        (self.last && all.iter().any(slow)).then_some(all)
+        all.iter().any(slow).then_some(all)
     }
 
     /// Is there an answer of this observer that counts? One from before the look at the machine only if it shows the
