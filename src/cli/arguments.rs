@@ -58,6 +58,13 @@ pub struct Where {
     pub sandbox: Option<u32>,
 }
 
+/// `--format` of what is a table, or JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read playbooks and print what is wrong with them; touches no cluster

@@ -1,11 +1,12 @@
 //! `rollbook lock`: who holds which hosts, and the way out where whoever holds them is lost.
 
+use super::arguments::Format;
 use super::context::{Context, now, tell, unusable, who};
 use super::earlier_run::Earlier;
 use super::exit::{Exit, Failure};
 use crate::display::stamp;
 use crate::store::{Doing, Lease, short};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use std::io::Write;
 
@@ -37,12 +38,6 @@ struct Break {
     /// Why; kept in the journal of the run
     #[arg(long, value_name = "TEXT")]
     reason: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {

@@ -3,6 +3,7 @@
 mod clean;
 mod watch;
 
+use super::arguments::Format;
 use super::context::{Context, unusable};
 use super::earlier_run::Earlier;
 use super::exit::Exit;
@@ -11,7 +12,7 @@ use crate::display::{stamp, summary};
 use crate::job::event::{Ms, Outcome};
 use crate::store::{RunRow, RunState, short};
 use anyhow::Context as _;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use std::io::Write;
 
@@ -47,12 +48,6 @@ struct Show {
     questions: bool,
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "events")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {

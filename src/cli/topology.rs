@@ -1,5 +1,6 @@
 //! `rollbook topology`: what the cluster is, as rollbook sees it.
 
+use super::arguments::Format;
 use super::arguments::Where;
 use super::cluster::{self, Cluster};
 use super::context::Context;
@@ -13,7 +14,7 @@ use crate::playbook::model::Keyspaces;
 use crate::topology::model::Topology;
 use crate::topology::snapshot;
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -33,12 +34,6 @@ pub struct Options {
     out: Option<PathBuf>,
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {

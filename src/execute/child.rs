@@ -1,9 +1,9 @@
 //! The small process beside every command, which outlives rollbook and writes how the command ended.
 //!
-//! `rollbook __child [--background] [--grace MS] [--patience MS] [--bar FILE] DIR -- WORDS…` claims the attempt's folder,
-//! and where FILE is not there it runs the words in a session of their own, and leaves a status file. TERM and ALRM tell it to end the
-//! command (ALRM: because its time is over); of itself it ends nothing but what a finished command left
-//! behind. That has `--patience` to end by itself: a script whose last line is `ssh host sudo reboot &`
+//! `rollbook __child [--background] [--grace MS] [--patience MS] [--bar FILE] DIR -- WORDS…` claims the attempt's
+//! folder; where FILE is not there it runs the words in a session of their own, and leaves a status file. TERM and
+//! ALRM tell it to end the command (ALRM: because its time is over); of itself it ends nothing but what a finished
+//! command left behind. That has `--patience` to end by itself: a script whose last line is `ssh host sudo reboot &`
 //! is over before its ssh has connected.
 //!
 //! A session without a terminal: what would ask for a password on `/dev/tty` fails at once and says so,

@@ -244,7 +244,7 @@ impl At<'_> {
         }
         let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, desk.frame.plan.poll_ms);
         let (host, stop) = (self.host, StepKind::Stop);
-        let proof = proof::seek(desk.frame, desk.job, desk.view, host, stop, since, &mut evidence);
+        let proof = proof::seek(desk, host, stop, since, &mut evidence);
         if let Proof::Open(needs) | Proof::No { needs, .. } = proof {
             desk.ask(&needs);
         }
@@ -358,7 +358,7 @@ impl At<'_> {
     fn proof(&self, desk: &Desk, since: Ms) -> Proof {
         let step = &desk.frame.plan.steps[self.work.step];
         let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, step.poll_ms);
-        proof::seek(desk.frame, desk.job, desk.view, self.host, step.kind, since, &mut evidence)
+        proof::seek(desk, self.host, step.kind, since, &mut evidence)
     }
 
     /// `until`: only a clear answer counts; a host of which nobody knows is not passed over, and not worked on.

@@ -203,7 +203,7 @@ pub(super) fn judge(frame: &Frame, job: &Job, view: &View, target: TargetIx, ter
     match poll.run(&mut evidence) {
         Ok(Some(proof)) => Verdict::Yes(proof),
         Ok(None) => {
-            if let Some(slow) = poll.slow_witnesses(now) {
+            if let Some(slow) = poll.slow_witnesses(&evidence) {
                 evidence.together(slow);
             }
             Verdict::Open(evidence.needs)
@@ -231,7 +231,6 @@ fn poll<'a>(frame: &'a Frame, job: &'a Job, view: &'a View, target: TargetIx, te
         view,
         node: frame.plan.hosts[target].node,
         expect: job.hosts[target].expect,
-        poll: terms.poll,
         target,
         held: gate.held,
         last,

@@ -1,8 +1,9 @@
 //! What the kind of a step can prove by itself, whatever the exit status said.
 
+use super::decide::Desk;
 use super::event::{Ms, Question};
 use super::evidence::{Evidence, gossip, row, witnesses};
-use super::heard::{Need, View};
+use super::heard::Need;
 use super::model::Job;
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
@@ -25,15 +26,8 @@ pub(super) enum Proof {
 
 /// `drain` by `Mode: DRAINED` (it exits 0 even when it failed), `stop` by the observers, `reboot` by another boot
 /// id, `start` and `restart` by a newer generation.
-pub(super) fn seek(
-    frame: &Frame,
-    job: &Job,
-    view: &View,
-    target: TargetIx,
-    kind: StepKind,
-    since: Ms,
-    evidence: &mut Evidence,
-) -> Proof {
+pub(super) fn seek(desk: &Desk, target: TargetIx, kind: StepKind, since: Ms, evidence: &mut Evidence) -> Proof {
+    let (frame, job, view) = (desk.frame, desk.job, desk.view);
     let node = frame.plan.hosts[target].node;
     let outcome = match kind {
         StepKind::Drain => drained(evidence, node, since),
@@ -55,35 +49,33 @@ pub(super) fn seek(
         }
         _ => return Proof::None,
     };
-    match outcome {
-        Ok(Some(proof)) => Proof::Yes(proof),
-        Ok(None) => Proof::Open(std::mem::take(&mut evidence.needs)),
-        Err(why) => Proof::No { why, needs: std::mem::take(&mut evidence.needs) },
-    }
+    found(outcome, evidence)
 }
 
 /// The same where nobody knows whether the command ran. That its peers see a node down proves no `stop` then: a drained
 /// node has said goodbye to them, and its process runs on. Its machine knows.
 pub(super) fn seek_in_doubt(
-    frame: &Frame,
-    job: &Job,
-    view: &View,
+    desk: &Desk,
     target: TargetIx,
     kind: StepKind,
     since: Ms,
     evidence: &mut Evidence,
 ) -> Proof {
     if kind != StepKind::Stop {
-        return seek(frame, job, view, target, kind, since, evidence);
+        return seek(desk, target, kind, since, evidence);
     }
-    match stopped(evidence, frame.plan.hosts[target].node, since) {
+    found(stopped(evidence, desk.frame.plan.hosts[target].node, since), evidence)
+}
+
+type Part = Result<Option<String>, String>;
+
+fn found(part: Part, evidence: &mut Evidence) -> Proof {
+    match part {
         Ok(Some(proof)) => Proof::Yes(proof),
         Ok(None) => Proof::Open(std::mem::take(&mut evidence.needs)),
         Err(why) => Proof::No { why, needs: std::mem::take(&mut evidence.needs) },
     }
 }
-
-type Part = Result<Option<String>, String>;
 
 fn stopped(evidence: &mut Evidence, node: NodeIx, since: Ms) -> Part {
     let Some(heard) = evidence.read(node, Question::Unit, since) else { return Ok(None) };

@@ -6,7 +6,7 @@
 
 use super::durable_file;
 use super::owner::{Owner, Stat};
-use super::{Store, StoreError, attempt};
+use super::{Store, StoreError, attempt, me};
 use crate::job::event::{Event, Ms, RunEvent, What};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
@@ -75,9 +75,7 @@ impl Store {
         let hosts = self.write(|db| {
             let failed = |error| StoreError::database(self.home(), error);
             // (whoever took it up meanwhile is not who was looked at)
-            let same = "SELECT owner FROM runs WHERE id = ?1";
-            let now: Option<String> = db.query_row(same, [run], |row| row.get(0)).map_err(failed)?;
-            let now: Option<Owner> = now.map(|owner| self.parse(&owner)).transpose()?;
+            let now = self.row(db, run)?.and_then(|row| row.owner);
             if now != row.owner {
                 let pid = now.map_or(0, |owner| owner.pid);
                 return Err(StoreError::Running { run: run.to_owned(), pid, machine: row.machine.clone() });
@@ -96,15 +94,9 @@ impl Store {
     /// # Errors
     /// `Fenced` then; else as `append`.
     pub fn append_as_holder(&self, run: &str, events: &[Event]) -> Result<(), StoreError> {
-        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
-        let me = self.json(&me)?;
+        let me = me()?;
         self.write(|db| {
-            let holder = "SELECT owner FROM runs WHERE id = ?1";
-            let holder: Option<Option<String>> = db
-                .query_row(holder, [run], |row| row.get(0))
-                .optional()
-                .map_err(|error| StoreError::database(self.home(), error))?;
-            if holder.flatten().as_ref() != Some(&me) {
+            if self.row(db, run)?.and_then(|row| row.owner) != Some(me) {
                 return Err(StoreError::Fenced { run: run.to_owned(), why: self.last_break(db, run)? });
             }
             self.insert(db, run, events)

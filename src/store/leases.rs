@@ -2,7 +2,7 @@
 
 use super::owner::{Owner, machine_name};
 use super::runs::signed;
-use super::{Doing, Store, StoreError, attempt};
+use super::{Doing, Store, StoreError, attempt, me};
 use crate::job::event::Ms;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     /// `Held` by another run, or when the store cannot be written.
     pub fn acquire_leases(&self, request: &LeaseRequest) -> Result<(), StoreError> {
-        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let me = me()?;
         let owner = self.json(&me)?;
         self.write(|db| {
             let failed = |error| StoreError::database(self.home(), error);
@@ -143,7 +143,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn who_holds(&self, host_ids: &[String]) -> Result<Option<Held>, StoreError> {
-        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let me = me()?;
         for host_id in host_ids {
             let row = self.read(|db| lease_of(db, host_id))?;
             if let Some(held) = row.map(|row| self.still_held(host_id, row, None, &me)).transpose()?.flatten() {
@@ -172,7 +172,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn release_leases(&self, run: &str) -> Result<(), StoreError> {
-        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let me = me()?;
         let me = self.json(&me)?;
         self.write(|db| {
             // (another process may hold them for the same run by now)

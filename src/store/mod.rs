@@ -25,6 +25,7 @@ pub use leases::{Held, Lease, LeaseRequest};
 pub use requests::Request;
 pub use runs::{NewRun, RunRow, RunState, short};
 
+use owner::Owner;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -86,6 +87,11 @@ impl Store {
         power_cut::may_come("after a write to the store");
         Ok(done)
     }
+}
+
+/// This process, as it stands in rows that it owns.
+fn me() -> Result<Owner, StoreError> {
+    Owner::this_process().map_err(|error| StoreError::files(Path::new("/proc"), error))
 }
 
 #[cfg(test)]

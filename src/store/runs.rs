@@ -2,14 +2,13 @@
 
 use super::durable_file::{private_folder, replace};
 use super::owner::{Owner, machine_name};
-use super::{Store, StoreError};
+use super::{Store, StoreError, me};
 use crate::job::event::{Event, Ms, Outcome, RunEvent, What};
 use crate::plan;
 use crate::plan::model::PlanFile;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -120,7 +119,7 @@ impl Store {
     /// # Errors
     /// When another process works on it.
     pub fn take_up(&self, run: &str) -> Result<(), StoreError> {
-        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let me = me()?;
         let owner = self.json(&me)?;
         self.write(|db| {
             let row = self.row(db, run)?.ok_or_else(|| StoreError::NoSuchRun(run.to_owned()))?;
@@ -139,7 +138,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn let_go(&self, run: &str) -> Result<(), StoreError> {
-        let me = Owner::this_process().map_err(|error| StoreError::files(&PathBuf::from("/proc"), error))?;
+        let me = me()?;
         let me = self.json(&me)?;
         self.write(|db| {
             // (another may have taken it up since)
@@ -266,7 +265,7 @@ impl Store {
         self.row(&db, run)
     }
 
-    fn row(&self, db: &Connection, run: &str) -> Result<Option<RunRow>, StoreError> {
+    pub(super) fn row(&self, db: &Connection, run: &str) -> Result<Option<RunRow>, StoreError> {
         db.query_row(&format!("SELECT {COLUMNS} FROM runs WHERE id = ?1"), [run], raw)
             .optional()
             .map_err(|error| StoreError::database(self.home(), error))?

@@ -52,7 +52,7 @@ const FORMS: [&str; 2] = [
 ",
     // (NULL: written by a rollbook that knew no chain)
     "
-    ALTER TABLE events ADD COLUMN chain TEXT;   -- `journal::link` of the event and all before it
+    ALTER TABLE events ADD COLUMN chain TEXT;   -- `runs::link` of the event and all before it
     ALTER TABLE runs ADD COLUMN chain TEXT;     -- that of its last event
 ",
 ];
@@ -72,8 +72,7 @@ pub(super) fn open(home: &Path) -> Result<Connection, StoreError> {
     settings(&db).map_err(failed)?;
     let form: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let runs = home.join("runs");
-    let mut left = std::fs::read_dir(&runs).map_err(|error| StoreError::files(&runs, error))?;
-    if form == 0 && left.next().is_some() {
+    if form == 0 && std::fs::read_dir(&runs).map_err(|error| StoreError::files(&runs, error))?.next().is_some() {
         let what = format!("it is empty, and there are runs in `{}`: it was removed or cut", runs.display());
         return Err(StoreError::unreadable(&path, what));
     }

@@ -1,6 +1,6 @@
 //! Whole runs with the real program: stopped and resumed, failed and settled, stale, locked, interrupted.
 
-use crate::desk::{Desk, REBOOT, expect, find};
+use crate::desk::{Desk, REBOOT, expect, find, tell};
 use rollbook::sandbox::{Fate, Fault, Shape, judge};
 use std::time::Duration;
 
@@ -209,11 +209,6 @@ fn running_run(desk: &Desk) -> String {
     let rows: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap();
     let running = rows.iter().find(|row| row["state"] == "running").unwrap_or_else(|| panic!("{said:?}"));
     running["id"].as_str().unwrap().to_owned()
-}
-
-fn tell(child: &std::process::Child, signal: rustix::process::Signal) {
-    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
-    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 #[test]

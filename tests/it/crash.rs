@@ -3,7 +3,7 @@
 //!
 //!     ROLLBOOK_CRASHES=500 cargo test --test it crash -- --nocapture     # so many random times as well (a quarter of an hour)
 
-use crate::desk::{Desk, find};
+use crate::desk::{Desk, REBOOT, find};
 use crate::sandbox::Said;
 use rollbook::plan::dice::Dice;
 use rollbook::sandbox::{Shape, calls, judge};
@@ -18,22 +18,8 @@ const SIDE_BY_SIDE: usize = 4;
 fn desk() -> (Desk, String) {
     let desk = Desk::beside(&Shape { speed: 8.0, ..Shape::of(3) });
     let marks = desk.path("marks").display().to_string();
-    let body = format!(
-        r#"rollbook: 1
-name: crash
-steps:
-  - run: sh -c 'echo mark >> {marks}'
-    name: mark
-    takes-down: nothing
-  - drain
-  - stop
-  - reboot
-  - wait-up:
-    poll: 1s
-    stable: 2
-"#
-    );
-    let playbook = desk.file("p.yaml", &body);
+    let mark = format!("  - run: sh -c 'echo mark >> {marks}'\n    name: mark\n    takes-down: nothing\n");
+    let playbook = desk.file("p.yaml", &REBOOT.replace("steps:\n", &format!("steps:\n{mark}")));
     (desk, playbook)
 }
 
@@ -47,7 +33,6 @@ fn run(desk: &Desk, playbook: &str, env: &[(&str, &str)]) -> Said {
 fn resume(desk: &Desk, about: &str) -> usize {
     let mut said = Vec::new();
     for times in 0..6 {
-        // (a run that was killed before it was kept is begun anew by hand; it did nothing)
         let resumed = desk.rollbook(&["resume", "last", "--retry-failed"]);
         if resumed.exit == Some(0) {
             return times;
@@ -153,6 +138,7 @@ fn go_on(desk: &Desk, playbook: &str, cut: &Said, about: &str) -> usize {
     }
     let runs = desk.rollbook(&["runs", "--format", "json"]);
     let kept = serde_json::from_str::<serde_json::Value>(&runs.out).unwrap();
+    // killed before it was kept it did nothing, and is begun anew
     if kept.as_array().unwrap().is_empty() {
         let anew = run(desk, playbook, &[]);
         assert_eq!(anew.exit, Some(0), "{about}: {anew:?}");

@@ -100,6 +100,11 @@ impl Desk {
     }
 }
 
+pub fn tell(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
 /// One file below a folder, named by its last part.
 pub fn find(folder: &Path, name: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -1,14 +1,10 @@
 //! The lock: shown, broken, and what a holder can still do that wakes up after that.
 
-use crate::desk::{Desk, REBOOT, expect};
+use crate::desk::{Desk, REBOOT, expect, tell};
 use rollbook::sandbox::{Shape, calls, judge};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-fn tell(child: &std::process::Child, signal: Signal) {
-    kill_process(Pid::from_raw(child.id() as i32).unwrap(), signal).unwrap();
-}
-
-/// Of each host, how often it was told to drain.
+/// How often a host was told to drain.
 fn drains(desk: &Desk) -> usize {
     calls(desk.lab().sandbox.dir()).iter().filter(|call| call.tool == "nodetool" && call.args.contains("drain")).count()
 }

@@ -1,6 +1,6 @@
 //! What a host's steps did is taken back when the host ends: after success, failure, an abort and a crash.
 
-use crate::desk::{Desk, expect};
+use crate::desk::{Desk, expect, tell};
 use crate::sandbox::Said;
 use rollbook::sandbox::Shape;
 
@@ -130,10 +130,7 @@ fn after_an_abort_what_is_left_is_named_and_resume_takes_it_back() {
     let seed = desk.lab().sandbox.seed();
     let run = desk.start(&["run", &file, "--seed-host", &seed, "--yes", "--only", "10.10.0.11"]);
     desk.wait_for_event("\"step\":2,\"event\":\"spawned\"");
-    let signal = || {
-        let pid = rustix::process::Pid::from_raw(run.id() as i32).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    };
+    let signal = || tell(&run, rustix::process::Signal::INT);
     signal();
     std::thread::sleep(std::time::Duration::from_secs(1));
     signal();

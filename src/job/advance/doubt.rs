@@ -40,7 +40,7 @@ impl At<'_> {
     pub(super) fn proof_in_doubt(&self, desk: &Desk, since: Ms) -> Proof {
         let step = &desk.frame.plan.steps[self.work.step];
         let mut evidence = Evidence::new(desk.frame, desk.view, desk.now, step.poll_ms);
-        proof::seek_in_doubt(desk.frame, desk.job, desk.view, self.host, step.kind, since, &mut evidence)
+        proof::seek_in_doubt(desk, self.host, step.kind, since, &mut evidence)
     }
 
     pub(super) fn probed(&self, desk: &mut Desk, probe: &End) {

@@ -20,8 +20,6 @@ pub(super) struct Poll<'a> {
     pub node: NodeIx,
     pub target: TargetIx,
     pub expect: Expect,
-    /// Between two polls.
-    pub poll: Ms,
     /// Good polls so far.
     pub held: u32,
     /// With this one there are enough in a row.
@@ -99,14 +97,15 @@ impl<'a> Poll<'a> {
     /// Everybody whose word on who is up the last poll of a row rests on, where they take long to give it: then the answers
     /// of those that were asked first are too old when the others come, and one after the other they would never all be
     /// fresh (lab: 3 to 4 s each on a busy machine, with a poll of 2 s).
-    pub fn slow_witnesses(&self, now: Ms) -> Option<Vec<Asked>> {
+    pub fn slow_witnesses(&self, evidence: &Evidence) -> Option<Vec<Asked>> {
         if !self.last {
             return None;
         }
         let slow = |asked: &Asked| {
-            self.view.heard(asked.0, asked.1).is_some_and(|heard| 2 * heard.at.saturating_sub(heard.asked) > self.poll)
+            let heard = self.view.heard(asked.0, asked.1);
+            heard.is_some_and(|heard| 2 * heard.at.saturating_sub(heard.asked) > evidence.poll)
         };
-        let observers = observers(self.frame, self.job, self.view, self.node, now).into_iter();
+        let observers = observers(self.frame, self.job, self.view, self.node, evidence.now).into_iter();
         let all: Vec<Asked> = observers.chain([self.node]).map(|node| (node, Question::Status)).collect();
         all.iter().any(slow).then_some(all)
     }
