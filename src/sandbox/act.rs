@@ -52,10 +52,11 @@ impl World {
             self.tell(machine, "reboot, in vain")?;
             return Ok(false);
         }
+        // Told first: once the host goes down its ssh sessions end, this command with them.
+        self.tell(machine, if power == Power::Off { "power off" } else { "reboot" })?;
         for node in self.cluster.on_machine_of(machine) {
             self.goes_down(node, power, at)?;
         }
-        self.tell(machine, if power == Power::Off { "power off" } else { "reboot" })?;
         Ok(true)
     }
 

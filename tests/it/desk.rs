@@ -67,6 +67,16 @@ impl Desk {
         self.command(words).output().unwrap().into()
     }
 
+    /// What was done to which host, by the sandbox's own record: time, host, what.
+    pub fn truth(&self) -> Vec<(u64, String, String)> {
+        let text = std::fs::read_to_string(self.lab().sandbox.dir().join("truth.log")).unwrap_or_default();
+        let line = |line: &str| {
+            let words: Vec<&str> = line.split('\t').collect();
+            (words[0].parse().unwrap(), words[1].to_owned(), words[3].to_owned())
+        };
+        text.lines().map(line).collect()
+    }
+
     /// A command on the cluster of this desk: `--seed-host` comes from it.
     pub fn on_cluster(&self, words: &[&str]) -> Said {
         let seed = self.lab().sandbox.seed();

@@ -15,16 +15,6 @@ fn file(desk: &Desk, head: &str) -> String {
     desk.file("p.yaml", &format!("rollbook: 1\nname: reboot\n{head}\n{STEPS}\n"))
 }
 
-/// What was done to which host, by the sandbox's own record: time, host, what.
-fn truth(desk: &Desk) -> Vec<(u64, String, String)> {
-    let text = std::fs::read_to_string(desk.lab().sandbox.dir().join("truth.log")).unwrap_or_default();
-    let line = |line: &str| {
-        let words: Vec<&str> = line.split('\t').collect();
-        (words[0].parse().unwrap(), words[1].to_owned(), words[3].to_owned())
-    };
-    text.lines().map(line).collect()
-}
-
 #[test]
 fn a_machine_is_rebooted_once_after_both_of_its_nodes_were_drained_and_stopped() {
     let desk = desk();
@@ -32,10 +22,10 @@ fn a_machine_is_rebooted_once_after_both_of_its_nodes_were_drained_and_stopped()
     let said =
         expect(desk.on_cluster(&["run", &alone, "--yes"]), 5, &["are nodes on one machine", "`groups: machine-id`"]);
     assert!(said.err.contains("10.10.0.11 and 10.10.0.12"), "{said:?}");
-    assert!(truth(&desk).is_empty(), "nothing was done");
+    assert!(desk.truth().is_empty(), "nothing was done");
     let grouped = file(&desk, "groups: machine-id");
     expect(desk.on_cluster(&["run", &grouped, "--yes"]), 0, &["12 done", "groups that go out as one: machine "]);
-    let done = truth(&desk);
+    let done = desk.truth();
     let machine = |host: &str| (host[1..].parse::<u32>().unwrap() - 1) / 2;
     let mut reboots: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
     for (at, host, _) in done.iter().filter(|(_, _, what)| what == "reboot") {
@@ -108,7 +98,7 @@ fn a_plan_whose_machines_are_others_now_is_stale() {
     std::fs::write(&hosts, moved.join("\n") + "\n").unwrap();
     let words = ["10.10.0.11 and 10.10.0.12 were on one machine when the plan was made", "no longer those of the plan"];
     expect(desk.on_cluster(&["run", &saved]), 6, &words);
-    assert!(truth(&desk).is_empty(), "nothing was done");
+    assert!(desk.truth().is_empty(), "nothing was done");
 }
 
 /// One of the two nodes fails before the reboot: the machine is not rebooted under it, and a retry does both.
@@ -124,9 +114,9 @@ fn a_machine_is_not_rebooted_while_one_of_its_nodes_has_failed() {
     let body = format!("rollbook: 1\nname: reboot\ngroups: machine-id\n{steps}\n");
     let words = ["run", &desk.file("p.yaml", &body), "--yes", "--only", "10.10.0.11,10.10.0.12"];
     expect(desk.on_cluster(&words), 3, &["2 failed", "10.10.0.12 of its group did not get so far"]);
-    let reboots = || truth(&desk).into_iter().filter(|(_, _, what)| what == "reboot").count();
-    assert_eq!(reboots(), 0, "{:?}", truth(&desk));
+    let reboots = || desk.truth().into_iter().filter(|(_, _, what)| what == "reboot").count();
+    assert_eq!(reboots(), 0, "{:?}", desk.truth());
     std::fs::write(&mark, "").unwrap();
     expect(desk.rollbook(&["resume", "last", "--retry-failed"]), 0, &["2 done"]);
-    assert_eq!(reboots(), 1, "{:?}", truth(&desk));
+    assert_eq!(reboots(), 1, "{:?}", desk.truth());
 }
