@@ -63,6 +63,8 @@ impl Hold {
             Hold::Level(others) => {
                 format!("{}: {}", names(frame, others.iter().copied()), self.words(frame, job, node))
             }
+            // (asked for before, the approval would be refused)
+            Hold::First(_) if !approval::canary_is_through(frame.plan, job) => "the canary, which is in work".into(),
             Hold::First(_) => "an approval: `rollbook approve` lets the hosts behind the canary begin".into(),
         }
     }

@@ -21,9 +21,16 @@ const LOOK: &str = "steps: [{ run: 'echo seen', takes-down: nothing }]";
 #[test]
 fn behind_the_canary_nobody_begins_before_a_person_says_so() {
     let desk = cluster();
-    let playbook = file(&desk, &format!("first: 1\n{LOOK}"));
+    let go = desk.path("go").display().to_string();
+    let look = format!("steps: [{{ run: sh -c 'while test ! -e {go}; do sleep 0.1; done', takes-down: nothing }}]");
+    let playbook = file(&desk, &format!("first: 1\n{look}"));
     let seed = desk.lab().sandbox.seed();
     let run = desk.start(&["run", &playbook, "--seed-host", &seed, "--yes"]);
+    desk.wait_for_event("\"spawned\"");
+    // nobody is asked for a word that would be refused
+    expect(desk.rollbook(&["why", "last", "10.10.0.12"]), 0, &["waits for its turn: the canary, which is in work"]);
+    expect(desk.rollbook(&["approve", "last"]), 64, &["waits for an approval now"]);
+    desk.file("go", "");
     desk.wait_for_event("\"event\":\"done\"");
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert_eq!(begun(&desk), 1, "only the canary");
