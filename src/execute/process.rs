@@ -202,13 +202,9 @@ async fn attend(
 async fn await_earlier(dir: &Path, grace: Duration, mut ending: watch::Receiver<Option<Ending>>) -> End {
     let owner = match attempt::claim(dir, &Watcher::GivenUp).and_then(|_| attempt::watcher(dir)) {
         Ok(Some(Watcher::Runs { owner })) => owner,
-        Ok(Some(Watcher::GivenUp)) => {
-            return End::NotSpawned { because: "rollbook ended before the command began".to_owned() };
-        }
+        Ok(Some(Watcher::GivenUp)) => return End::NeverBegan,
         // The folder itself was never made.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return End::NotSpawned { because: "rollbook ended before the command began".to_owned() };
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return End::NeverBegan,
         Ok(None) | Err(_) => return End::Unseen,
     };
     let told = tokio::select! {
@@ -247,9 +243,13 @@ async fn deadline(timeout: Option<Duration>) {
 fn end_after(dir: &Path, watchers_exit: Option<i32>) -> End {
     match attempt::status(dir) {
         Ok(Some(end)) => end,
-        _ if watchers_exit == Some(i32::from(NOT_CLAIMED)) => {
-            End::NotSpawned { because: format!("`{}` was used by an earlier attempt", dir.display()) }
-        }
+        // Somebody else has it: a command may have run there.
+        _ if watchers_exit == Some(i32::from(NOT_CLAIMED)) => match attempt::watcher(dir) {
+            Ok(Some(Watcher::GivenUp)) => {
+                End::NotSpawned { because: format!("`{}` was given up before", dir.display()) }
+            }
+            _ => End::Unseen,
+        },
         // Ended before it claimed the folder, which it does before the command exists.
         Ok(None) if matches!(attempt::watcher(dir), Ok(None)) => {
             End::NotSpawned { because: "the process that watches the command was ended before it began".to_owned() }

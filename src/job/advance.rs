@@ -1,9 +1,10 @@
 //! One host's way through its chain.
 
 mod doubt;
+mod together;
 
 use super::decide::Desk;
-use super::event::{Baseline, End, HostEvent, Ms, StepEvent};
+use super::event::{End, HostEvent, Ms, StepEvent};
 use super::evidence::{Evidence, names};
 use super::group::Barrier;
 use super::model::{Stage, Standing, Work};
@@ -38,23 +39,6 @@ pub(super) fn host(desk: &mut Desk, host: TargetIx) {
             undo::go_on(desk, host);
         }
         Standing::Waiting => {}
-    }
-}
-
-/// All of a group begin what takes them out, at one stroke.
-fn begin_together(desk: &mut Desk, unit: &[TargetIx], ready: Vec<(Baseline, Vec<String>)>) {
-    for (place, (host, (baseline, _))) in unit.iter().zip(&ready).enumerate() {
-        let Some(work) = desk.job.hosts[*host].working() else { continue };
-        let (host, step, attempt) = (*host, work.step, work.attempt);
-        if desk.job.hosts[host].baseline.is_none() {
-            desk.host(host, HostEvent::Baseline(baseline.clone()));
-        }
-        desk.step(host, step, StepEvent::Started { attempt });
-        let follows = group::takes_the_machine(desk.frame, step)
-            && ready[..place].iter().any(|(before, _)| group::one_machine(Some(before), Some(baseline)));
-        if desk.frame.plan.steps[step].kind.has_process() && !follows {
-            desk.act(Action::Spawn(Task::Step { host, step, attempt }));
-        }
     }
 }
 
@@ -148,7 +132,7 @@ impl At<'_> {
             desk.frame.why(desk.job, node, other)
         } else {
             match takeout::judge_all(desk.frame, desk.job, desk.view, (unit, desk.now), &desk.frame.out(desk.job)) {
-                Together::Ready(ready) => return begin_together(desk, unit, ready),
+                Together::Ready(ready) => return together::begin(desk, unit, ready),
                 Together::Open(needs) => {
                     desk.ask(&needs);
                     let nodes: BTreeSet<NodeIx> = needs.iter().map(|need| need.asked.0).collect();
@@ -262,21 +246,6 @@ impl At<'_> {
         match desk.frame.plan.steps[self.work.step].kind {
             StepKind::Stop => self.down_since(desk),
             _ => self.work.since,
-        }
-    }
-
-    /// Another node of its machine gives the command: what becomes of that is what becomes of this.
-    fn follow(&self, desk: &mut Desk, leader: TargetIx) {
-        let (state, step) = (&desk.job.hosts[leader], self.work.step);
-        let with = format!("with {}, on the same machine", desk.frame.address(desk.frame.plan.hosts[leader].node));
-        match &state.standing {
-            Standing::Working(work) if work.step <= step => {}
-            Standing::Failed { because, .. } => self.failed(desk, format!("{with}: {because}")),
-            Standing::Lost { because, .. } => {
-                desk.host(self.host, HostEvent::Lost { step, because: format!("{with}: {because}") });
-            }
-            Standing::Skipped { .. } | Standing::Waiting => self.failed(desk, format!("{with}: it was not done")),
-            Standing::Working(_) | Standing::Settling { .. } | Standing::Done => self.passed(desk, &with),
         }
     }
 
@@ -411,7 +380,9 @@ impl At<'_> {
     /// It is known that it failed: tried again, where the playbook says so.
     fn failed_try(&self, desk: &mut Desk, why: String) {
         let Some(retries) = desk.frame.plan.steps[self.work.step].retries else { return self.failed(desk, why) };
-        if self.work.attempt > retries.times || desk.job.stopping.is_some() {
+        // (what never was took nobody out: only a judgement made anew may)
+        let untouched = desk.frame.plan.steps[self.work.step].disruptive() && !desk.job.hosts[self.host].disrupted;
+        if self.work.attempt > retries.times || desk.job.stopping.is_some() || untouched {
             return self.failed(desk, why);
         }
         let longer = u64::from(retries.backoff).saturating_pow(self.work.attempt.saturating_sub(1));

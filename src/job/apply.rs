@@ -1,6 +1,6 @@
 //! One transition table guards the live run and the recovery: `apply` is the only way a `Job` changes.
 
-use super::event::{Approval, Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::event::{Approval, End, Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::model::{Expect, HostState, Job, SetupState, Stage, Standing, UndoState, Work};
 use super::undo;
 use crate::plan::model::Plan;
@@ -58,7 +58,9 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
                 return Ok(());
             }
             let owes = plan.hosts[*host].words[*step].undo.is_some();
-            let mut next = apply_step(plan, state, *step, what, event.at).map_err(illegal)?;
+            let node = plan.hosts[*host].node;
+            let alone = plan.groups.iter().all(|group| !group.nodes.contains(&node));
+            let mut next = apply_step(plan, state, (*step, alone), what, event.at).map_err(illegal)?;
             if let (true, StepEvent::Started { attempt }) = (owes, what) {
                 undo::owe(&mut next, *step, *attempt);
             }
@@ -187,8 +189,8 @@ fn apply_host(state: &HostState, event: &HostEvent, from: usize, at: Ms) -> Resu
         }
         (_, HostEvent::Warned { .. }) => {}
         (_, HostEvent::Back) if state.unproved => {
-            (next.unproved, next.disrupted, next.expect) = (false, false, Expect::default());
-            next.baseline = None;
+            untouched(&mut next);
+            next.unproved = false;
         }
         (_, HostEvent::Resolved { how, .. }) => resolve(&mut next, *how, at)?,
         (was, _) => return Err(format!("the host is {was:?}")),
@@ -265,7 +267,28 @@ fn ready(step: usize, attempt: u32, at: Ms) -> Standing {
     Standing::Working(Work { step, attempt, stage: Stage::Ready, since: at, started: at })
 }
 
-fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at: Ms) -> Result<HostState, String> {
+/// This attempt at a step begins: from now on the host may be out.
+fn disrupt(plan: &Plan, host: &mut HostState, (step, attempt): (usize, u32), at: Ms) {
+    let takes = plan.steps[step].takes_down;
+    host.expect.add(takes, at);
+    if takes != TakesDown::Nothing && !host.disrupted {
+        (host.disrupted, host.disrupted_by) = (true, Some((step, attempt)));
+    }
+}
+
+/// Nothing that this run did has it out.
+fn untouched(host: &mut HostState) {
+    (host.disrupted, host.disrupted_by, host.baseline, host.expect) = (false, None, None, Expect::default());
+}
+
+/// `alone`: no other host shares its fate.
+fn apply_step(
+    plan: &Plan,
+    state: &HostState,
+    (step, alone): (usize, bool),
+    event: &StepEvent,
+    at: Ms,
+) -> Result<HostState, String> {
     let Standing::Working(work) = &state.standing else { return Err(format!("the host is {:?}", state.standing)) };
     if work.step != step {
         return Err(format!("the host is at step {}", work.step));
@@ -282,14 +305,13 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
             let again = plan.steps[step].kind.looks() && !matches!(work.stage, Stage::Ready);
             next.standing = to(Stage::Running { pid: None }, *attempt, if again { work.started } else { at });
             next.attempts = *attempt;
-            let takes = plan.steps[step].takes_down;
-            next.expect.add(takes, at);
-            next.disrupted |= takes != TakesDown::Nothing;
+            disrupt(plan, &mut next, (step, *attempt), at);
         }
         (Stage::Ended { .. }, StepEvent::Started { attempt }) if *attempt > work.attempt => {
             let started = if plan.steps[step].kind.looks() { work.started } else { at };
             next.standing = to(Stage::Running { pid: None }, *attempt, started);
             next.attempts = *attempt;
+            disrupt(plan, &mut next, (step, *attempt), at);
         }
         (Stage::Running { .. }, StepEvent::Spawned { attempt, pid }) if *attempt == work.attempt => {
             next.standing = to(Stage::Running { pid: Some(*pid) }, work.attempt, work.started);
@@ -303,7 +325,16 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
                 false => Stage::Doubt { end: end.clone() },
             };
             next.standing = to(stage, work.attempt, work.started);
-            if plan.steps[step].takes_down == TakesDown::Unknown {
+            if end.never_was() {
+                undo::never_was(&mut next, step, work.attempt);
+                // what was seen before this was ordered grows old: it is taken out by what is seen then, or not at all
+                if next.disrupted_by == Some((step, work.attempt)) {
+                    untouched(&mut next);
+                }
+            }
+            if *end == End::NeverBegan && alone {
+                next.standing = ready(step, work.attempt + 1, at);
+            } else if plan.steps[step].takes_down == TakesDown::Unknown {
                 next.expect.unknown_until = Some(at);
             }
         }
@@ -322,7 +353,7 @@ fn apply_step(plan: &Plan, state: &HostState, step: usize, event: &StepEvent, at
         (_, StepEvent::Passed { .. }) => {
             if plan.steps[step].kind == StepKind::WaitUp {
                 // proved back: what comes after is a new outage with a baseline of its own
-                (next.disrupted, next.baseline, next.expect) = (false, None, Expect::default());
+                untouched(&mut next);
                 next.unproved = false;
             }
             undo::next(&mut next, step + 1, at);

@@ -270,6 +270,8 @@ pub enum End {
     NotSpawned {
         because: String,
     },
+    /// An earlier process of the run was to begin it, and it is certain that it never began.
+    NeverBegan,
     /// Nobody saw the end.
     Unseen,
     /// A good exit status, but not the output that was expected.
@@ -290,7 +292,15 @@ impl End {
     /// Is it known how the command ended? One that timed out, was killed, or whose end nobody saw may still
     /// run on the host: it is lost, not failed.
     pub fn known(&self) -> bool {
-        matches!(self, End::Exit { .. } | End::NotSpawned { .. } | End::Unlike { .. } | End::Unfit { .. })
+        matches!(
+            self,
+            End::Exit { .. } | End::NotSpawned { .. } | End::NeverBegan | End::Unlike { .. } | End::Unfit { .. }
+        )
+    }
+
+    /// Is it certain that no process of it ever was?
+    pub fn never_was(&self) -> bool {
+        matches!(self, End::NotSpawned { .. } | End::NeverBegan)
     }
 
     /// For a sentence: `exit status 3`.
@@ -301,6 +311,7 @@ impl End {
             End::TimedOut => "timed out; it may still run on the host".into(),
             End::Killed => "ended by the operator; it may still run on the host".into(),
             End::NotSpawned { because } => format!("could not be started: {because}"),
+            End::NeverBegan => "rollbook ended before it began".into(),
             End::Unseen => "nobody saw its end".into(),
             End::Unlike { said } if said.is_empty() => "it said nothing, which is not as expected".into(),
             End::Unlike { said } => format!("it said `{said}`, which is not as expected"),

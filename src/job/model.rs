@@ -66,6 +66,8 @@ pub struct HostState {
     pub baseline: Option<Baseline>,
     /// A disruptive step was started, and no gate has passed since.
     pub disrupted: bool,
+    /// The step, and the attempt at it, by which it was.
+    pub disrupted_by: Option<(usize, u32)>,
     pub expect: Expect,
     pub opened_at: Option<Ms>,
     pub ended_at: Option<Ms>,

@@ -1,7 +1,7 @@
 //! What a host's steps did is taken back when the host ends, in reverse order; and done again when it is taken up again.
 
 use super::decide::Desk;
-use super::event::{End, Ms, Resolution, StepEvent};
+use super::event::{Ms, Resolution, StepEvent};
 use super::model::{HostState, Job, Redo, Stage, Standing, Undo, UndoState, Work};
 use super::rules::Frame;
 use super::view::{Action, Task};
@@ -47,18 +47,27 @@ pub(super) fn owe(host: &mut HostState, step: usize, attempt: u32) {
     host.undos.insert(step, Undo { attempt, times, state: UndoState::Owed });
 }
 
+/// The attempt at the step never was: where none was before it there is nothing to take back.
+pub(super) fn never_was(host: &mut HostState, step: usize, attempt: u32) {
+    let first = |undo: &Undo| undo.attempt == attempt && attempt == 1 && undo.times == 0;
+    if host.undos.get(&step).is_some_and(first) {
+        host.undos.remove(&step);
+    }
+}
+
 /// Takes in that an undo started or ended; `to`: the end of the chain of the phase that goes on.
 pub(super) fn apply(state: &HostState, step: usize, event: &StepEvent, to: usize, at: Ms) -> Result<HostState, String> {
     let mut next = state.clone();
     let through = state.ended() || state.working().is_some_and(|work| work.step >= to);
-    let Some(undo) = next.undos.get_mut(&step) else { return Err("the step has nothing to undo".into()) };
+    // (journals of before have undos of what never was)
+    let undo = next.undos.entry(step).or_insert(Undo { attempt: 1, times: 0, state: UndoState::Owed });
     match (&undo.state, event) {
         (UndoState::Owed, StepEvent::UndoStarted { attempt }) if through && *attempt == undo.times + 1 => {
             (undo.times, undo.state) = (*attempt, UndoState::Running { since: at });
         }
         (UndoState::Running { .. }, StepEvent::UndoEnded { attempt, end }) if *attempt == undo.times => {
             undo.state = match end {
-                End::NotSpawned { .. } if *attempt < TIMES => UndoState::Owed,
+                end if end.never_was() && *attempt < TIMES => UndoState::Owed,
                 end if end.ok() => UndoState::Done,
                 end => UndoState::Failed { end: end.clone() },
             };

@@ -33,7 +33,8 @@ fn run(desk: &Desk, playbook: &str, env: &[(&str, &str)]) -> Said {
 fn resume(desk: &Desk, about: &str) -> usize {
     let mut said = Vec::new();
     for times in 0..6 {
-        let resumed = desk.rollbook(&["resume", "last", "--retry-failed"]);
+        let again: &[&str] = if times == 0 { &["resume", "last"] } else { &["resume", "last", "--retry-failed"] };
+        let resumed = desk.rollbook(again);
         if resumed.exit == Some(0) {
             return times;
         }

@@ -351,9 +351,9 @@ async fn an_attempt_that_never_began_never_will() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("attempt");
     // The folder was never made, then: made, but nobody watched yet.
-    assert!(matches!(adopted(&dir).end().await, End::NotSpawned { .. }));
+    assert_eq!(adopted(&dir).end().await, End::NeverBegan);
     std::fs::create_dir(&dir).unwrap();
-    assert!(matches!(adopted(&dir).end().await, End::NotSpawned { .. }));
+    assert_eq!(adopted(&dir).end().await, End::NeverBegan);
     // The process that was about to begin comes too late.
     let status = Command::new(PROGRAM).arg("__child").arg(&dir).args(["--", "touch"]).arg(dir.join("ran")).status();
     assert_eq!(status.unwrap().code(), Some(3));

@@ -140,3 +140,41 @@ fn after_an_abort_what_is_left_is_named_and_resume_takes_it_back() {
     expect(desk.rollbook(&["resume", "last", "--skip", "10.10.0.11"]), 0, &["1 skipped", "first: undone"]);
     assert_eq!(log(&desk), "A1 B1 b1 a1");
 }
+
+#[test]
+fn what_never_began_is_not_taken_back() {
+    let desk = cluster();
+    let file = playbook(&desk, UNDO_OF_A, "echo through");
+    let text =
+        std::fs::read_to_string(&file).unwrap().replace("- run: sh -c 'echo B", "- run: /no/such/program 'echo B");
+    std::fs::write(&file, text).unwrap();
+    expect(desk.on_cluster(&["run", &file, "--yes", "--only", "10.10.0.11"]), 3, &["could not be started"]);
+    assert_eq!(log(&desk), "A1 a1");
+}
+
+/// The program ends right before a command of it would have begun: the next begins it, without a word of a person, and
+/// takes back what it then did, once.
+#[test]
+fn a_command_that_never_began_is_begun_by_the_next() {
+    let cut = |desk: &Desk, at: &str| {
+        let file = playbook(desk, UNDO_OF_A, "echo through");
+        let seed = desk.lab().sandbox.seed();
+        let mut command = desk.command(&["run", &file, "--yes", "--only", "10.10.0.11", "--seed-host", &seed]);
+        let said: Said = command
+            .envs([("ROLLBOOK_POWER_CUT", at), ("ROLLBOOK_POWER_CUT_LOG", desk.path("moments").to_str().unwrap())])
+            .output()
+            .unwrap()
+            .into();
+        (said, std::fs::read_to_string(desk.path("moments")).unwrap())
+    };
+    let (said, moments) = cut(&cluster(), "0");
+    assert_eq!(said.exit, Some(3), "{said:?}");
+    let begins = moments.lines().enumerate().filter(|(_, line)| line.contains("before a command begins"));
+    let second = begins.map(|(number, _)| number + 1).nth(1).unwrap();
+    let desk = cluster();
+    let (said, moments) = cut(&desk, &second.to_string());
+    assert!(said.exit.is_none() && moments.lines().last().unwrap().contains("before a command begins"), "{said:?}");
+    assert_eq!(log(&desk), "A1");
+    expect(desk.rollbook(&["resume", "last"]), 3, &["1 failed"]);
+    assert_eq!(log(&desk), "A1 B1 b1 a1");
+}

@@ -1,5 +1,7 @@
 //! The driver: virtual time, the world's changes, the operator's stops and resumes.
 
+mod crash;
+
 use super::check::{Checks, Violation};
 use super::fault::{FaultKind, StepFault};
 use super::scene::Scene;
@@ -7,16 +9,15 @@ use super::truth::World;
 use crate::job::apply::apply;
 use crate::job::decide::decide;
 use crate::job::event::{End, Event, HostEvent, Ms, Outcome, Question, Resolution, RunEvent, StepEvent, What};
-use crate::job::group;
 use crate::job::heard::View;
-use crate::job::model::{Job, Stage, Standing};
+use crate::job::model::{Job, Standing};
 use crate::job::observe::{facts, observe};
 use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input, Task, Told};
 use crate::plan::dice::Dice;
 use crate::plan::model::NodeIx;
 use crate::playbook::model::{StepKind, TakesDown};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Virtual time at which a run begins (2026-01-01, UTC).
 pub const START: Ms = 1_767_225_600_000;
@@ -83,7 +84,10 @@ pub fn run(scene: &Scene, rules: Rules) -> Report {
         running: BTreeMap::new(),
         questions: 0,
         decisions: 0,
-        wakes: std::collections::BTreeSet::new(),
+        wakes: BTreeSet::new(),
+        cut: crash::cut(scene),
+        dead: false,
+        never_began: BTreeSet::new(),
     };
     drive.hazards();
     while drive.session() {}
@@ -116,7 +120,12 @@ pub(super) struct Drive<'a> {
     running: BTreeMap<Task, Option<(Ms, End)>>,
     questions: usize,
     decisions: usize,
-    wakes: std::collections::BTreeSet<Ms>,
+    wakes: BTreeSet<Ms>,
+    /// Before the command of so many steps the process dies.
+    cut: Option<u64>,
+    dead: bool,
+    /// What was to begin and did not.
+    never_began: BTreeSet<Task>,
 }
 
 impl Drive<'_> {
@@ -136,7 +145,7 @@ impl Drive<'_> {
     /// One session of the run. False: there will be no other.
     fn session(&mut self) -> bool {
         let session = self.job.session + 1;
-        self.view = View::default();
+        (self.view, self.dead) = (View::default(), false);
         self.wakes.clear();
         let began = self.now;
         let (plan, reason, by) = (String::new(), None, "sim".into());
@@ -173,33 +182,6 @@ impl Drive<'_> {
             }
         }
         self.again()
-    }
-
-    /// What ran when the last session ended: adopted with its end, or nobody saw it.
-    fn adopt(&mut self) {
-        for (task, end) in std::mem::take(&mut self.running) {
-            let seen = end.filter(|_| self.dice.chance(500));
-            match seen {
-                Some((at, end)) => {
-                    self.running.insert(task, Some((at, end.clone())));
-                    let registered = self.registered(task, &end);
-                    self.input(at.max(self.now), Input::Ended { task, end, registered });
-                }
-                None => self.input(self.now, Input::Ended { task, end: End::Unseen, registered: None }),
-            }
-        }
-        // a step that was to start and never did: nobody can know
-        for (host, state) in self.job.hosts.iter().enumerate() {
-            let Some(work) = state.working() else { continue };
-            let task = Task::Step { host, step: work.step, attempt: work.attempt };
-            let waits = self.scene.plan.steps.get(work.step).is_none_or(|step| step.kind == StepKind::WaitUp)
-                || !group::has_process(&self.frame, &self.job, host, work.step);
-            if matches!(work.stage, Stage::Running { .. }) && !waits && !self.running.contains_key(&task) {
-                self.number += 1;
-                let input = Input::Ended { task, end: End::Unseen, registered: None };
-                self.queue.insert((self.now, self.number), Thing::Input { session: self.job.session, input });
-            }
-        }
     }
 
     /// A person looks in now and then, and lets go on whatever waits.
@@ -301,6 +283,9 @@ impl Drive<'_> {
 
     fn decide(&mut self) {
         for _ in 0..10_000 {
+            if self.dead {
+                return;
+            }
             self.decisions += 1;
             let decision = decide(&self.frame, &self.job, &self.view, self.now);
             if let Some(at) = decision.wake_at.filter(|at| self.wakes.insert(*at)) {
@@ -320,6 +305,8 @@ impl Drive<'_> {
 
     fn act(&mut self, action: Action) {
         match action {
+            Action::Spawn(task) if self.dies(task) => {}
+            _ if self.dead => {}
             Action::Ask((node, question)) => self.ask(node, question),
             Action::Spawn(Task::Step { host, step, attempt }) => self.spawn(host, step, attempt),
             Action::Spawn(task @ Task::HostUndo { .. }) => {
