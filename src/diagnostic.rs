@@ -68,6 +68,39 @@ impl Diagnostic {
     }
 }
 
+/// Text of others made fit for a terminal: controls, and the invisible characters that reorder or hide text, written as
+/// escapes.
+pub fn terminal(text: &str) -> String {
+    text.chars().map(|c| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+/// Such a text of several lines.
+pub fn lines(text: &str) -> String {
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Such a text on one line, whatever breaks and tabs it has.
+pub fn line(text: &str) -> String {
+    terminal(&text.trim_end_matches('\r').replace(['\n', '\r', '\t'], " "))
+}
+
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The same for a source text whose bytes are counted: each such character becomes another of as many bytes.
+fn source_for_terminal(text: &str) -> String {
+    let other = |c: char| match c.len_utf8() {
+        1 => '?',
+        2 => '¿',
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    // (the drawing itself sees to line ends and tabs)
+    let steering = |c: char| steers(c) && !matches!(c, '\n' | '\r' | '\t');
+    text.chars().map(|c| if steering(c) { other(c) } else { c }).collect()
+}
+
 /// A finding as text: what is wrong, `--> file:line:column`, the source line with a caret, `help:`.
 /// `file_name` is shown as given; `source_text` must be the text the spans were made of.
 pub fn render(diagnostic: &Diagnostic, file_name: &str, source_text: &str) -> String {
@@ -84,14 +117,16 @@ fn render_with(renderer: &Renderer, diagnostic: &Diagnostic, file_name: &str, so
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(diagnostic.message.as_str());
+    let (message, file_name, source) =
+        (lines(&diagnostic.message), terminal(file_name), source_for_terminal(source_text));
+    let title = level.primary_title(message.as_str());
     let mut group = match diagnostic.span {
         Some(span) => {
             let range = first_line(span, source_text);
             let mark = AnnotationKind::Primary.span(range).label(diagnostic.label.as_deref());
-            title.element(Snippet::source(source_text).path(file_name).annotation(mark))
+            title.element(Snippet::source(source.as_str()).path(file_name.as_str()).annotation(mark))
         }
-        None => title.element(Origin::path(file_name)),
+        None => title.element(Origin::path(file_name.as_str())),
     };
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
@@ -175,7 +210,18 @@ mod tests {
     #[test]
     fn control_characters_never_reach_the_terminal() {
         let finding = Diagnostic::error("a \u{1b}[31m b").help("c \u{1b}[0m");
-        assert!(!render(&finding, "a.yaml", "").contains('\u{1b}'));
+        assert!(!render(&finding, "a\u{1b}[2J.yaml", "").contains('\u{1b}'));
+        let source = "x: \u{9b}31m \u{1b}[2J \u{202e} y\n";
+        let shown = render(&Diagnostic::error("e").at(Span::new(18, 19)), "a.yaml", source);
+        assert_eq!(shown, "error: e\n --> a.yaml:1:16\n  |\n1 | x: ¿31m ?[2J \u{fffd} y\n  |                ^\n");
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        assert_eq!(terminal("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+        assert_eq!(terminal("räck ‹run.id›"), "räck ‹run.id›");
+        assert_eq!(lines("a\tc\r\nb\u{7}\n"), "a c\nb\\u{7}\n");
+        assert_eq!(line("a\r\nb\t\u{7}"), "a  b \\u{7}");
     }
 
     #[test]

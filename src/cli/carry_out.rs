@@ -17,8 +17,10 @@ use crate::job::rules::Rules;
 use crate::job::view::{Answer, Input};
 use crate::plan::model::{Plan, PlanFile, Step, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind, Then};
+use crate::playbook::secret::Secret;
 use crate::store::{Store, StoreError};
 use anyhow::Context as _;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,7 @@ pub struct Work {
     /// Made for this: nothing of it was carried out before.
     pub new: bool,
     pub settle: Vec<(TargetIx, Resolution)>,
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 /// Asks every host whether it can be worked on; shows what stands in the way.
@@ -47,7 +50,7 @@ pub struct Work {
 /// 5 when something forbids the run.
 pub async fn can_be_worked_on(context: &Context, file: &PlanFile, cluster: &mut Cluster) -> anyhow::Result<()> {
     waivers_hold(&file.plan)?;
-    let asker = Arc::new(Asker::of_plan(&file.plan, cluster.env.clone()).noting(&cluster.ledger));
+    let asker = Arc::new(Asker::of_plan(&file.plan, cluster.env_for(&file.plan.params)).noting(&cluster.ledger));
     let targets: Vec<TargetIx> = (0..file.plan.hosts.len()).collect();
     let Preflight { findings, heard } = preflight(&asker, &file.plan, &targets).await;
     if let Some(seen) = cluster.seen.get_mut() {
@@ -110,9 +113,10 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
     };
     let folder = work.store.run_folder(&work.run);
     cluster.ledger.keep_in(&folder).with_context(|| format!("cannot write into `{}`", folder.display()))?;
+    let env = cluster.env_for(&work.file.plan.params);
     let goes_on = if work.new { "" } else { " goes on" };
     let first = format!("run {}{goes_on}; outputs in {}", work.run, folder.display());
-    let asker = Asker::of_plan(&work.file.plan, cluster.env.clone()).noting(&cluster.ledger);
+    let asker = Asker::of_plan(&work.file.plan, env.clone()).noting(&cluster.ledger);
     // the sandbox's ssh is a process of this machine, and knows no sharing
     let asker = if cluster.sandbox.is_none() { asker.sharing() } else { asker };
     let ctx = RunContext {
@@ -120,7 +124,8 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
         run: work.run.clone(),
         reason: work.reason,
         by: super::context::who(),
-        env: cluster.env.clone(),
+        env,
+        secrets: work.secrets,
         asker: Arc::new(asker),
         launcher: Launcher::this_program(),
         grace: GRACE,

@@ -2,7 +2,7 @@
 
 use super::context::Context as Cli;
 use super::exit::Exit;
-use super::playbook_file::{Refused, names_of_hosts};
+use super::playbook_file::{Refused, expired_waivers, names_of_hosts};
 use super::saved_plan;
 use crate::diagnostic::{self, Diagnostic};
 use crate::playbook::{self, model::Playbook};
@@ -75,6 +75,9 @@ fn read_file(path: &Path) -> ReadFile {
                 && let Err(Refused { name, text, findings }) = names_of_hosts(path, &text, playbook)
             {
                 return ReadFile { name, text, result: Err(findings) };
+            }
+            if let Ok((playbook, warnings)) = &mut result {
+                warnings.extend(expired_waivers(playbook));
             }
             ReadFile { name, text, result }
         }

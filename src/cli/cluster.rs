@@ -9,6 +9,7 @@ use crate::job::event::Ms;
 use crate::job::view::Shape;
 use crate::plan::compile::Answers;
 use crate::playbook::model::{Access, Playbook};
+use crate::playbook::secret::{self, Source};
 use crate::playbook::template::Params;
 use crate::sandbox::{self, Sandbox};
 use crate::store::durable_file;
@@ -156,6 +157,18 @@ impl Cluster {
         }
     }
 
+    /// The environment of everything that is started beside the steps that get the secrets: without the variables that
+    /// these come from.
+    pub fn env_for(&self, params: &Params) -> BTreeMap<String, String> {
+        let mut env = self.env.clone();
+        for source in secret::sources(params).into_values() {
+            if let Source::Env(name) = source {
+                env.insert(name, String::new());
+            }
+        }
+        env
+    }
+
     /// Asks what the cluster is, and says what a person should know.
     ///
     /// # Errors
@@ -166,7 +179,7 @@ impl Cluster {
             Failure { help: found.help, ..failure }
         })?;
         let at = crate::ask::now();
-        let discovered = discover::discover_noting(&words, &self.seeds, self.env.clone(), &self.ledger)
+        let discovered = discover::discover_noting(&words, &self.seeds, self.env_for(params), &self.ledger)
             .await
             .map_err(not_discovered)?;
         for note in &discovered.notes {
@@ -191,7 +204,7 @@ impl Cluster {
         topology: &Topology,
         params: &Params,
     ) -> anyhow::Result<Option<Answers>> {
-        let asked = discover::ask_groups(playbook, topology, params, self.env.clone()).await;
+        let asked = discover::ask_groups(playbook, topology, params, self.env_for(params)).await;
         Ok(asked.map_err(|wrong| {
             let said = wrong.join("\n  ");
             Failure::new(Exit::Unreachable, format!("not every host said with whom it shares its fate:\n  {said}"))

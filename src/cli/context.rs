@@ -3,6 +3,7 @@
 use super::arguments::{Common, When};
 use super::exit::{Exit, Failure};
 use crate::job::event::Ms;
+use crate::report::plain;
 use crate::store::{Store, StoreError, home};
 use std::io::IsTerminal;
 use std::io::Write as _;
@@ -96,7 +97,7 @@ pub fn today() -> String {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
 }
 
-/// A line on standard error; that nobody reads it any more is no error.
+/// A line on standard error, in which no text of others steers the terminal; that nobody reads it any more is no error.
 pub fn tell(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", plain::lines(&line.to_string()));
 }

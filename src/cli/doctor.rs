@@ -6,7 +6,7 @@ use super::cluster::Cluster;
 use super::context::{Context, now, unusable};
 use super::exit::{Exit, Failure};
 use super::planning::{self, Choice};
-use super::playbook_file;
+use super::{playbook_file, secrets};
 use crate::ask::Asker;
 use crate::execute::engine::{EngineError, held};
 use crate::job::apply::apply;
@@ -54,9 +54,14 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         println!("plan      {} hosts in {} waves", file.plan.hosts.len(), file.estimate.waves.len());
         carry_out::can_be_worked_on(context, &file, &mut cluster).await?;
         println!("hosts     every one of them can be worked on");
+        match secrets::of(&file.plan).await?.len() {
+            0 => {}
+            1 => println!("secrets   the one it needs can be read"),
+            many => println!("secrets   the {many} it needs can be read"),
+        }
         nobody_holds_them(context, &file.plan)?;
         println!("lock      no run of this $ROLLBOOK_HOME holds one of them");
-        match start_checks(&file.plan, cluster.env.clone()).await? {
+        match start_checks(&file.plan, cluster.env_for(&params)).await? {
             None => {
                 println!("cluster   the start checks hold now");
                 Ok(Exit::Done)

@@ -4,6 +4,7 @@ use super::arguments::Format;
 use super::context::{Context, now, tell, unusable, who};
 use super::earlier_run::Earlier;
 use super::exit::{Exit, Failure};
+use crate::diagnostic::{line, terminal};
 use crate::display::stamp;
 use crate::store::{Doing, Lease, short};
 use clap::{Args, Subcommand};
@@ -63,10 +64,11 @@ fn show(context: &Context, format: Format) -> anyhow::Result<Exit> {
     table.load_style(presets::NOTHING);
     table.set_header(["run", "cluster", "hosts", "since", "by", "process", "reason"]);
     for lease in &leases {
-        let process = format!("{} on {}, {}", lease.pid, lease.machine, doing(lease.process));
-        let reason = lease.reason.as_deref().unwrap_or_default();
+        let process = format!("{} on {}, {}", lease.pid, terminal(&lease.machine), doing(lease.process));
+        let reason = line(lease.reason.as_deref().unwrap_or_default());
+        let (cluster, by) = (terminal(&lease.cluster), terminal(&lease.by));
         let (hosts, since) = (lease.host_ids.len().to_string(), stamp(lease.since));
-        table.add_row([short(&lease.run), &lease.cluster, &hosts, &since, &lease.by, &process, reason]);
+        table.add_row([short(&lease.run), &cluster, &hosts, &since, &by, &process, &reason]);
     }
     writeln!(stdout, "{}", table.trim_fmt())?;
     leases.iter().for_each(|lease| advice(context, lease));

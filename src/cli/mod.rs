@@ -24,6 +24,7 @@ mod resume;
 mod run;
 mod runs;
 mod saved_plan;
+mod secrets;
 pub mod schema;
 mod simulate;
 mod stop;

@@ -1,14 +1,15 @@
 //! A playbook as a file: read, checked, its findings drawn against its text.
 
-use super::context::{Context, tell};
+use super::context::{Context, today};
 use super::exit::{Exit, Failure, Said};
 use super::saved_plan;
 use crate::diagnostic::{self, Diagnostic};
 use crate::plan::model::Source;
-use crate::playbook::{self, model::Playbook};
+use crate::playbook;
+use crate::playbook::model::{Playbook, Waiver};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::Path;
 
 /// More than any playbook has; what lies behind is never read (a device, a log by mistake).
@@ -52,12 +53,27 @@ pub fn of_bytes(context: &Context, path: &Path, bytes: &[u8]) -> anyhow::Result<
     })?;
     if !context.quiet {
         print(context, &warnings, &name, &text);
+        print(context, &expired_waivers(&playbook), &name, &text);
     }
     if let Err(refused) = names_of_hosts(path, &text, &mut playbook) {
         print(context, &refused.findings, &refused.name, &refused.text);
         return Err(Said(Exit::BadFile).into());
     }
     Ok(Loaded { playbook, source: Source { path: plain(path), sha256: sha256(bytes) }, text })
+}
+
+/// Waivers that no longer hold: `run` would refuse.
+pub fn expired_waivers(playbook: &Playbook) -> Vec<Diagnostic> {
+    let today = today();
+    let expired = playbook.waive.iter().enumerate().filter(|(_, waiver)| waiver.expires < today);
+    let warning = |(number, waiver): (usize, &Waiver)| {
+        let check = playbook::waivable_word(waiver.check);
+        let mut warning = Diagnostic::warning(format!("`{check}` is no longer waived: today is {today}"))
+            .help("`run` refuses: remove it, or give it a new day and a reason that still holds");
+        warning.span = playbook.span(&format!("waive[{number}].expires"));
+        warning
+    };
+    expired.map(warning).collect()
 }
 
 /// Findings, and the file whose lines they are about.
@@ -118,7 +134,8 @@ impl Loaded {
 fn print(context: &Context, findings: &[Diagnostic], name: &str, text: &str) {
     let draw = if context.colour(&std::io::stderr()) { diagnostic::render_coloured } else { diagnostic::render };
     for finding in findings {
-        tell(draw(finding, name, text).trim_end());
+        // (as it is drawn: it has colours)
+        let _ = writeln!(std::io::stderr(), "{}", draw(finding, name, text).trim_end());
     }
 }
 

@@ -5,6 +5,7 @@ use super::cluster::Cluster;
 use super::context::Context;
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
+use super::secrets;
 use crate::job::event::{Outcome, Resolution};
 use crate::job::model::{HostState, Standing};
 use crate::plan::model::TargetIx;
@@ -47,8 +48,12 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
     let folder = earlier.store.run_folder(&earlier.row.id);
     let mut cluster = Cluster::of_run(&folder, Vec::new())?;
     let reason = earlier.row.reason.clone();
-    let work = Work { store: earlier.store, run: earlier.row.id, file: earlier.file, reason, new: false, settle };
-    super::block_on(carry_out::carry_out(context, work, &mut cluster))
+    super::block_on(async {
+        let secrets = secrets::of(&earlier.file.plan).await?;
+        let (store, run, file) = (earlier.store, earlier.row.id, earlier.file);
+        let work = Work { store, run, file, reason, new: false, settle, secrets };
+        carry_out::carry_out(context, work, &mut cluster).await
+    })
 }
 
 fn settled(earlier: &Earlier, options: &Options) -> anyhow::Result<Vec<(TargetIx, Resolution)>> {

@@ -6,7 +6,7 @@ use super::cluster::Cluster;
 use super::context::{Context, now, unusable, who};
 use super::exit::{Exit, Failure};
 use super::planning::{self, Choice};
-use super::{ask_person, playbook_file, saved_plan};
+use super::{ask_person, playbook_file, saved_plan, secrets};
 use crate::plan::model::PlanFile;
 use crate::store::NewRun;
 use clap::Args;
@@ -117,12 +117,13 @@ pub async fn begin_and_carry_out(context: &Context, begin: Begin, cluster: &mut 
         return Ok(Exit::Done);
     }
     carry_out::can_be_worked_on(context, &file, cluster).await?;
+    let secrets = secrets::of(&file.plan).await?;
     let store = Arc::new(context.store()?);
     let new = NewRun { id, plan: &file, reason: reason.as_deref(), by: &who(), at: now() };
     let run = store.create_run(&new).map_err(unusable)?;
     if let Some(sandbox) = &mut cluster.sandbox {
         sandbox.keep_for(&store.run_folder(&run))?;
     }
-    let work = Work { store, run, file: Arc::new(file), reason, new: true, settle: Vec::new() };
+    let work = Work { store, run, file: Arc::new(file), reason, new: true, settle: Vec::new(), secrets };
     carry_out::carry_out(context, work, cluster).await
 }

@@ -8,6 +8,7 @@ use super::context::{Context, unusable};
 use super::earlier_run::Earlier;
 use super::exit::Exit;
 use crate::ask::ledger;
+use crate::diagnostic::{line, terminal};
 use crate::display::{stamp, summary};
 use crate::job::event::{Ms, Outcome};
 use crate::store::{RunRow, RunState, short};
@@ -75,8 +76,9 @@ fn list(context: &Context, format: Format) -> anyhow::Result<Exit> {
     table.load_style(presets::NOTHING);
     table.set_header(["run", "what", "cluster", "made", "state", "by", "reason"]);
     for row in &rows {
-        let reason = row.reason.as_deref().unwrap_or_default();
-        table.add_row([short(&row.id), &row.name, &row.cluster, &stamp(row.created), state(row), &row.by, reason]);
+        let (name, cluster, by) = (terminal(&row.name), terminal(&row.cluster), terminal(&row.by));
+        let reason = line(row.reason.as_deref().unwrap_or_default());
+        table.add_row([short(&row.id), &name, &cluster, &stamp(row.created), state(row), &by, &reason]);
     }
     writeln!(stdout, "{}", table.trim_fmt())?;
     Ok(Exit::Done)
@@ -129,10 +131,11 @@ fn show(context: &Context, options: &Show) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let row = &earlier.row;
-    writeln!(stdout, "run {}: {} on cluster {}, {}", row.id, row.name, row.cluster, state(row))?;
-    writeln!(stdout, "made {} by {}, plan {}", stamp(row.created), row.by, row.plan_hash)?;
+    let (name, cluster, by) = (terminal(&row.name), terminal(&row.cluster), terminal(&row.by));
+    writeln!(stdout, "run {}: {name} on cluster {cluster}, {}", row.id, state(row))?;
+    writeln!(stdout, "made {} by {by}, plan {}", stamp(row.created), row.plan_hash)?;
     if let Some(reason) = &row.reason {
-        writeln!(stdout, "because: {reason}")?;
+        writeln!(stdout, "because: {}", line(reason))?;
     }
     writeln!(stdout, "outputs in {}\n", earlier.store.run_folder(&row.id).display())?;
     stdout.write_all(summary(&earlier.file.plan, &earlier.job, &earlier.events, &earlier.about()).as_bytes())?;

@@ -60,7 +60,7 @@ pub async fn still_holds(context: &Context, file: &PlanFile, cluster: &Cluster) 
         }
     }
     let words = AccessWords::new(words_of(file.plan.clone()));
-    let found = discover::discover_noting(&words, &cluster.seeds, cluster.env.clone(), &cluster.ledger)
+    let found = discover::discover_noting(&words, &cluster.seeds, cluster.env_for(&file.plan.params), &cluster.ledger)
         .await
         .map_err(super::cluster::not_discovered)?;
     differences.extend(drift::differences(&file.plan, &found.topology));

@@ -47,7 +47,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
         context.say(format_args!("snapshot saved to {}", path.display()));
     }
     let shown = match options.format {
-        Format::Text => text(&topology),
+        Format::Text => crate::diagnostic::lines(&text(&topology)),
         Format::Json => written,
     };
     std::io::stdout().write_all(shown.as_bytes())?;

@@ -5,6 +5,7 @@ use super::context::now;
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
 use super::{playbook_file, saved_plan};
+use crate::diagnostic::lines;
 use crate::display::{sentence, summary};
 use crate::job::event::{HostEvent, What};
 use crate::job::heard::View;
@@ -45,7 +46,7 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
             summary(&earlier.file.plan, &earlier.job, &earlier.events, &earlier.about())
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    std::io::stdout().write_all(lines(&text).as_bytes())?;
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,7 @@
 //! Plain lines for a terminal, a CI log or a file: each dated, none ever taken back.
 
 use super::{Display, sentence, stamp, waits};
+use crate::diagnostic::line;
 use crate::job::event::{Event, HostEvent, Ms, StepEvent, What};
 use crate::job::waiting::Waiting;
 use crate::plan::model::Plan;
@@ -48,7 +49,7 @@ impl<W: Write + Send> Lines<W> {
 
     fn say(&mut self, at: Ms, sentence: &str) {
         // A reader that went away (a closed pipe, a closed terminal) must not stop the run.
-        let _ = writeln!(self.out, "{} {sentence}", stamp(at)).and_then(|()| self.out.flush());
+        let _ = writeln!(self.out, "{} {}", stamp(at), line(sentence)).and_then(|()| self.out.flush());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::incident::{address, outcome_words, phase_name, step_name, stop_words, undo_words};
 use super::time::{duration, stamp};
+use crate::diagnostic::lines;
 use crate::job::event::{Event, HostEvent, Ms, Outcome, StepEvent, Stop, What};
 use crate::job::model::{HostState, Job, SetupState, Stage, Standing, Undo, UndoState};
 use crate::plan::model::{Plan, TargetIx};
@@ -76,7 +77,7 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
     if let Some(stopping) = job.stopping.as_ref().filter(|why| !beside(why)) {
         text += &format!("{}: {}\n", if job.ended.is_some() { "stopped" } else { "stopping" }, stop_words(stopping));
     }
-    text + &next(plan, job, about)
+    lines(&(text + &next(plan, job, about)))
 }
 
 /// Hosts that were away for longer than hints are kept, over every attempt of this run.

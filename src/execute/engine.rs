@@ -15,6 +15,7 @@ use crate::job::rules::{Frame, Rules};
 use crate::job::view::{Action, Input, Task, Told};
 use crate::job::waiting;
 use crate::plan::model::{NodeIx, PlanFile, TargetIx};
+use crate::playbook::secret::Secret;
 use crate::store::{LeaseRequest, Request, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub struct RunContext {
     pub by: String,
     /// Set over this process's environment for every command (the sandbox's `PATH`).
     pub env: BTreeMap<String, String>,
+    /// By the names of their parameters.
+    pub secrets: BTreeMap<String, Secret>,
     pub asker: Arc<Asker>,
     pub launcher: Launcher,
     /// Between TERM and KILL.

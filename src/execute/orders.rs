@@ -33,7 +33,7 @@ pub(super) fn spec(plan: &Plan, task: Task, ctx: &RunContext, job: &Job) -> Resu
     };
     let folder = ctx.store.run_folder(run);
     let me = Owner::this_process().map_err(|error| format!("`/proc` cannot be read: {error}"))?;
-    let values = RunValues { run_id: run, reason: ctx.reason.as_deref(), vars };
+    let values = RunValues { run_id: run, reason: ctx.reason.as_deref(), vars, secrets: &ctx.secrets };
     let mut spec = ProcessSpec {
         words: vec![],
         script: None,

@@ -2,8 +2,12 @@
 
 use crate::job::event::Resolution;
 use crate::job::view::{Input, Told};
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
+
+/// `timeout` and some supervisors send one SIGTERM to a process and to its group: that is one word, said twice.
+const ONE_WORD: Duration = Duration::from_millis(500);
 
 /// From now on a first SIGINT or SIGTERM says stop, the second says kill, and SIGHUP says nothing:
 /// the run goes on without a terminal.
@@ -15,7 +19,7 @@ pub fn listen(tx: UnboundedSender<Input>) -> std::io::Result<tokio::task::JoinHa
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
-        let mut heard = 0u32;
+        let (mut heard, mut ended) = (0u32, None::<Instant>);
         loop {
             let by = tokio::select! {
                 _ = interrupt.recv() => "SIGINT",
@@ -23,6 +27,9 @@ pub fn listen(tx: UnboundedSender<Input>) -> std::io::Result<tokio::task::JoinHa
                 _ = hangup.recv() => continue,
             }
             .to_owned();
+            if by == "SIGTERM" && ended.replace(Instant::now()).is_some_and(|before| before.elapsed() < ONE_WORD) {
+                continue;
+            }
             heard += 1;
             let told = if heard == 1 { Told::Stop { by } } else { Told::Kill { by } };
             if tx.send(Input::Told(told)).is_err() {

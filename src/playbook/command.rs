@@ -63,11 +63,13 @@ pub fn from_exec(text: &str) -> Result<Command, Diagnostic> {
 
 /// The text that splits into this command again.
 pub fn join(command: &Command) -> String {
-    let mut words: Vec<String> = command.words.iter().map(|word| quote_literals(&word.template)).collect();
-    if command.background {
-        words.push("&".to_owned());
-    }
-    words.join(" ")
+    let words = join_words(command.words.iter().map(|word| word.template.as_str()));
+    if command.background { words + " &" } else { words }
+}
+
+/// The text that splits into these words again.
+pub fn join_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(quote_literals).collect::<Vec<_>>().join(" ")
 }
 
 /// Is the program `ssh`, so that the rest is read by a far shell?

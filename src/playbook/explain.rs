@@ -7,6 +7,7 @@ use super::model::{
     Groups, Keyspaces, OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy,
     TakesDown, Targets, Then, Waivable,
 };
+use super::secret::Source;
 use super::{command, duration, params};
 use std::fmt::Write;
 
@@ -158,6 +159,16 @@ impl Lines {
 fn parameter(out: &mut Lines, name: &str, param: &Param) {
     out.line(2, &format!("{name}:"));
     out.option(4, "description", param.description.as_deref().map(scalar));
+    if let Some(source) = &param.secret {
+        out.line(4, "secret:");
+        return match source {
+            Source::Env(name) => out.key(6, "env", &scalar(name)),
+            Source::File(path) => out.key(6, "file", &scalar(path)),
+            Source::Command(words) => {
+                out.key(6, "command", &scalar(&command::join_words(words.iter().map(String::as_str))))
+            }
+        };
+    }
     out.key(4, "type", params::type_name(param.kind).trim_matches('`'));
     out.option(4, "pattern", param.pattern.as_deref().map(scalar));
     // JSON is YAML: texts are quoted, lists in brackets.

@@ -9,6 +9,7 @@ pub mod duration;
 pub mod guess;
 pub mod params;
 pub mod schema;
+pub mod secret;
 pub mod suggest;
 pub mod template;
 mod chain;

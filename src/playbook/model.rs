@@ -138,6 +138,8 @@ pub struct Param {
     /// Regular expression that the whole value must match.
     pub pattern: Option<String>,
     pub default: Option<serde_json::Value>,
+    /// Where it comes from, if its value may stand nowhere.
+    pub secret: Option<super::secret::Source>,
     pub span: Span,
 }
 

@@ -35,6 +35,16 @@ pub fn bind_params(playbook: &Playbook, given: &[(String, String)]) -> Result<Pa
 }
 
 fn bound(name: &str, param: &Param, texts: Option<&Vec<&str>>) -> Result<Json, Diagnostic> {
+    if let Some(source) = &param.secret {
+        return match texts {
+            None => Ok(source.stand_in()),
+            Some(_) => {
+                let message = format!("`{name}` is a secret: everybody on this machine can read a command line");
+                let help = format!("leave `--param` out: it comes from {source}");
+                Err(Diagnostic::error(message).at(param.span).help(help))
+            }
+        };
+    }
     let Some(texts) = texts else {
         return param.default.clone().ok_or_else(|| {
             let description = param.description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();

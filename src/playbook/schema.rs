@@ -32,6 +32,13 @@ pub(super) fn without_nulls(schema: &mut Schema, but: &[&str]) {
     }
 }
 
+/// Exactly one of the keys, each with a value.
+pub(super) fn exactly_one(schema: &mut Schema, keys: &[&str]) {
+    without_nulls(schema, &[]);
+    let one_of: Vec<_> = keys.iter().map(|key| json!({ "required": [key] })).collect();
+    schema.insert("oneOf".to_owned(), one_of.into());
+}
+
 fn no_null(property: &mut Value) {
     if let Some(Value::Array(types)) = property.get_mut("type") {
         types.retain(|kind| kind != "null");

@@ -7,7 +7,7 @@ pub mod safe;
 mod values;
 
 pub use fill::{RunValues, check_vars, fill, fill_args, fill_env};
-pub use names::{Scope, check};
+pub use names::{Declared, Scope, check};
 pub(super) use names::{judge as judge_name, names as names_in, position as name_at};
 
 use super::command::template_end;
@@ -157,6 +157,7 @@ pub fn script_env(
     for (name, value) in params {
         let text = match value {
             serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Object(_) => secret_hole(name),
             serde_json::Value::Array(items) => {
                 items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(" ")
             }
@@ -233,6 +234,13 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
         found.push(Piece::Text(&template[at..]));
     }
     found
+}
+
+/// Before the name of a secret in a hole.
+const SECRETS: &str = "secret.";
+
+fn secret_hole(name: &str) -> String {
+    format!("‹{SECRETS}{name}›")
 }
 
 /// Before the name of a host's variable.
@@ -334,9 +342,19 @@ struct Renderer<'a> {
 impl Renderer<'_> {
     /// What only the run knows.
     fn hole(&self, expression: &str) -> Option<String> {
+        if let Some(secret) = self.secret(expression) {
+            return Some(secret);
+        }
         let name = expression.split('|').next().unwrap_or_default().trim();
         let known = var_name(name).is_some_and(|var| self.vars.contains_key(var));
         hole(expression).filter(|_| !known)
+    }
+
+    /// The hole of a secret. Where a far shell or a process list would see it there is none: it has no text then.
+    fn secret(&self, expression: &str) -> Option<String> {
+        let name = expression.trim().strip_prefix("params.").filter(|_| !self.safe)?;
+        let value = self.context.get_attr("params").and_then(|params| params.get_attr(name)).ok()?;
+        (value.kind() == ValueKind::Map).then(|| secret_hole(name))
     }
 
     fn words(&self, out: &mut Vec<String>) -> Result<(), Diagnostic> {

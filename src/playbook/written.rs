@@ -8,6 +8,7 @@ mod gates;
 mod goal;
 mod groups;
 mod hosts;
+mod secret;
 mod step;
 mod phase;
 mod whole;
@@ -19,6 +20,7 @@ pub use goal::Goal;
 pub use groups::{Groups, ListedGroup};
 pub use hosts::{KnownDown, Targets};
 pub use phase::Phase;
+pub use secret::Secret;
 pub use step::{BareStep, Step, StepMap, TakesDown, registered};
 pub use whole::{Setup, Waiver};
 
@@ -113,6 +115,7 @@ pub struct Param {
     #[serde(default)]
     #[schemars(schema_with = "default_schema")]
     pub default: Option<ParamValue>,
+    pub secret: Option<Secret>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -1,14 +1,6 @@
 //! Text of others made fit to be shown: on a terminal it cannot steer, in Markdown it cannot mark up.
 
-/// Controls, and the invisible characters that reorder or hide text, written as escapes.
-pub fn terminal(text: &str) -> String {
-    text.chars().map(|c| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
-}
-
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
+pub use crate::diagnostic::{lines, terminal};
 
 /// Text of XML, also within an attribute, that shows exactly this text.
 pub fn xml(text: &str) -> String {
@@ -65,9 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_steers_a_terminal() {
-        assert_eq!(terminal("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
-        assert_eq!(terminal("räck ‹run.id›"), "räck ‹run.id›");
+    fn nothing_in_a_command_steers_a_terminal() {
         assert_eq!(command(&["a".into(), "b\nc".into()]), "a 'b\\u{a}c'");
     }
 

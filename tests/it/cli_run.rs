@@ -281,6 +281,9 @@ fn while_it_runs_everybody_can_see_what_it_waits_for_and_every_stop_is_answered(
     expect(desk.rollbook(&["why", "last", "10.10.0.11"]), 0, &["is in work at run", "now: 10.10.0.11 run waits for"]);
     expect(desk.rollbook(&["why", "last"]), 0, &["now: 10.10.0.11 run waits for"]);
     expect(desk.on_cluster(&["doctor", &playbook]), 7, &["10.10.0.11", "held by run"]);
+    // `timeout` tells the process and its group: one word
+    tell(&child, rustix::process::Signal::TERM);
+    std::thread::sleep(Duration::from_millis(100));
     tell(&child, rustix::process::Signal::TERM);
     std::thread::sleep(Duration::from_millis(500));
     expect(desk.rollbook(&["stop", "last"]), 0, &[]);

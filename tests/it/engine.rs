@@ -206,6 +206,7 @@ impl Ground {
             by: "anna".into(),
             asker: Arc::new(Asker::of_plan(&self.file.plan, env.clone())),
             env,
+            secrets: Default::default(),
             launcher: Launcher::at(PROGRAM),
             grace: Duration::from_secs(2),
             rules: Rules::default(),

@@ -72,6 +72,18 @@ const IN_THE_PLAN: &[(&str, &str, &str, &str)] = &[
         "/hosts/0/words/0/command/1",
         "\"why\"",
     ),
+    (
+        "secret",
+        "params: { x: { secret: { env: TOKEN } } }\nsteps: [{ run: 'true', takes-down: nothing }]",
+        "/params/x/secret/env",
+        "\"TOKEN\"",
+    ),
+    (
+        "file",
+        "params: { x: { secret: { file: /run/token } } }\nsteps: [{ run: 'true', takes-down: nothing }]",
+        "/params/x/secret/file",
+        "\"/run/token\"",
+    ),
     ("checks", "checks: { start: [schema-agreement] }\nsteps: [restart, wait-up]", "/phases/0/checks-start", ""),
     ("start", "checks: { start: [native-transport] }\nsteps: [stop, start, wait-up]", "/steps/1/kind", "\"start\""),
     (

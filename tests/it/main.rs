@@ -1,6 +1,7 @@
 //! One integration binary: one module a subject.
 
 mod asked;
+mod attacks;
 mod availability;
 mod cli;
 mod cli_exec;
@@ -22,6 +23,7 @@ mod readme;
 mod refused;
 mod sandbox;
 mod sandbox_faults;
+mod secrets;
 mod shipped;
 mod simulate;
 mod store_damaged;

@@ -197,6 +197,7 @@ fn a_waived_check_may_fail_and_only_until_its_day() {
         )
     };
     let expired = file(&desk, &body("2026-01-01"));
+    expect(desk.rollbook(&["check", &expired]), 0, &["warning: `schema-agreement` is no longer waived: today is"]);
     expect(desk.on_cluster(&["run", &expired, "--yes", "--only", "10.10.0.11"]), 5, &["waived until 2026-01-01"]);
     let holds = file(&desk, &body("2099-01-01"));
     let said = desk.on_cluster(&["run", &holds, "--yes", "--only", "10.10.0.11"]);

@@ -234,6 +234,39 @@ fn every_folder_says_what_it_is() {
     assert_none("mod.rs without a header comment", silent.collect());
 }
 
+/// What the program is built of is used by it, and what only tests need by them.
+#[test]
+fn every_dependency_is_used() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = |name: &str| -> Vec<String> {
+        let rest = manifest.split(&format!("\n[{name}]\n")).nth(1).expect("the section is there");
+        let lines = rest.lines().take_while(|line| !line.starts_with('['));
+        let names = lines.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.replace('-', "_"));
+        names.collect()
+    };
+    let texts = |folders: &[&str]| -> Vec<String> {
+        let all = folders.iter().flat_map(|folder| files(&root().join(folder)));
+        let rust = all.filter(|path| path.extension().is_some_and(|e| e == "rs"));
+        rust.map(|path| fs::read_to_string(path).unwrap()).collect()
+    };
+    let unused = |names: Vec<String>, texts: &[String]| -> Vec<String> {
+        let used = |name: &String| {
+            let word = regex::Regex::new(&format!(r"\b{name}\b")).unwrap();
+            texts.iter().any(|text| code(text).any(|(_, line)| word.is_match(line)))
+        };
+        names.into_iter().filter(|name| !used(name)).collect()
+    };
+    let (program, tests) = (texts(&["src"]), texts(&["src", "tests", "benches"]));
+    assert_eq!(unused(vec!["clap".into(), "no_such_crate".into()], &program), ["no_such_crate"]);
+    assert!(section("dependencies").len() > 15);
+    assert_none("not used", unused(section("dependencies"), &program));
+    assert_none("not used", unused(section("dev-dependencies"), &tests));
+    for file in ["src/lib.rs", "src/main.rs"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{file}");
+    }
+}
+
 #[test]
 fn names_say_what_is_inside() {
     let empty = rust_files().into_iter().map(|(file, _)| file).filter(|file| {

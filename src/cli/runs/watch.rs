@@ -4,6 +4,7 @@ use crate::cli::carry_out::exit_of;
 use crate::cli::context::{Context, now, unusable};
 use crate::cli::earlier_run::{Earlier, stands};
 use crate::cli::exit::{Exit, Failure};
+use crate::diagnostic::line;
 use crate::display::{noted, sentence, stamp};
 use crate::store::RunState;
 use clap::Args;
@@ -35,12 +36,12 @@ pub fn run(context: &Context, options: &Options) -> anyhow::Result<Exit> {
             return Err(Failure::new(Exit::Usage, format!("run `{id}` was forgotten meanwhile")).into());
         };
         for (number, event) in store.events_after(id, seen).map_err(unusable)? {
-            writeln!(stdout, "{} {}", stamp(event.at), sentence(plan, &event))?;
+            writeln!(stdout, "{} {}", stamp(event.at), line(&sentence(plan, &event)))?;
             (seen, said) = (number, Instant::now());
         }
         if said.elapsed() >= QUIET {
             for wait in noted(&store.run_folder(id)) {
-                writeln!(stdout, "{} … {wait}", stamp(now()))?;
+                writeln!(stdout, "{} … {}", stamp(now()), line(&wait))?;
             }
             said = Instant::now();
         }

@@ -3,6 +3,7 @@
 use crate::plan::model::{Plan, Rendered, Step};
 use crate::playbook;
 use crate::playbook::model::StepKind;
+use crate::playbook::secret::Source;
 use crate::playbook::template;
 use std::collections::BTreeSet;
 
@@ -16,6 +17,20 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
         names.extend([&node.id, &node.datacenter, &node.rack, &node.release]);
         for words in [&node.ssh, &node.nodetool] {
             command(&node.address.to_string(), words, found);
+        }
+    }
+    for (name, value) in plan.params.iter().filter(|(_, value)| value.is_object()) {
+        let fine = match Source::of(value) {
+            Some(Source::Env(variable)) => is_variable(&variable),
+            Some(Source::File(path)) => path.starts_with('/') && !has_control(&path),
+            Some(Source::Command(words)) => {
+                command(&format!("secret {name}"), &words, found);
+                true
+            }
+            None => false,
+        };
+        if !fine {
+            found.push(format!("parameter {name:?} has no value, and comes from nowhere"));
         }
     }
     for name in names {
@@ -106,11 +121,14 @@ fn rendered(place: &str, step: &Step, words: &Rendered, found: &mut Vec<String>)
         found.push(format!("{place}: {pattern:?} is no regular expression"));
     }
     for (name, value) in &words.env {
-        let fine = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !fine || has_control(value) {
+        if !is_variable(name) || has_control(value) {
             found.push(format!("{place}: environment variable {name:?} cannot be passed on"));
         }
     }
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// A variable of the host that no step before registers would never have a value.

@@ -6,7 +6,7 @@ use crate::playbook::document::{Content, Places};
 use crate::playbook::model::{Access, ApproveScope, Command, OnFailure, Step, StepKind, TakesDown, When, Word};
 use crate::playbook::template::{self, Scope, judge_name, name_at, names_in};
 use crate::playbook::{defaults, params, written};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Keys beside a kind that have an effect only on some kinds.
 const EFFECTS: [(&str, &[StepKind]); 16] = {
@@ -167,7 +167,6 @@ impl Reading<'_> {
             );
             return when;
         }
-        let declared: BTreeSet<&str> = self.samples.kinds.keys().map(String::as_str).collect();
         let mut found = Vec::new();
         match names_in(text) {
             Err((why, _)) => found.push((
@@ -177,7 +176,7 @@ impl Reading<'_> {
             )),
             Ok(names) => {
                 for name in names {
-                    let finding = judge_name(&name, text, Scope::When, &declared);
+                    let finding = judge_name(&name, text, Scope::When, &self.samples.declared());
                     found.extend(finding.map(|finding| (finding, name_at(text, &name))));
                 }
             }
@@ -203,7 +202,7 @@ impl Reading<'_> {
                 let error = Diagnostic::error(format!("`{name}`: names with `ROLLBOOK_` are rollbook's own"));
                 self.find(&place, error.help("choose another name"));
             }
-            env.insert(name, self.word(&place, Scope::Step, &text));
+            env.insert(name, self.word(&place, Scope::Env, &text));
         }
         env
     }

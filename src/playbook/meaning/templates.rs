@@ -6,7 +6,7 @@ use crate::playbook::command::{split_placed, unsplit_placed};
 use crate::playbook::document::{Node, Places};
 use crate::playbook::model::{Access, Command, Param, ParamType, Word};
 use crate::playbook::params::check_value;
-use crate::playbook::template::{self, ClusterContext, HostContext, HostVar, Params, Scope};
+use crate::playbook::template::{self, ClusterContext, Declared, HostContext, HostVar, Params, Scope};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,14 @@ pub struct Samples {
     pub cluster: ClusterContext,
     pub params: Params,
     pub kinds: BTreeMap<String, ParamType>,
+    /// Parameters whose values may stand nowhere.
+    pub secrets: BTreeSet<String>,
 }
 
 impl Samples {
     pub fn take_params(&mut self, params: &BTreeMap<String, Param>) {
+        let secrets = params.iter().filter(|(_, param)| param.secret.is_some());
+        self.secrets = secrets.map(|(name, _)| name.clone()).collect();
         self.kinds = params.iter().map(|(name, param)| (name.clone(), param.kind)).collect();
         self.params = params.iter().map(|(name, param)| (name.clone(), sample(param))).collect();
         let word = || "sample".to_owned();
@@ -41,6 +45,12 @@ impl Samples {
         self.cluster.service = access.service.clone();
         let rendered = template::render_ssh(&access.ssh, &self.params);
         self.cluster.ssh = rendered.unwrap_or_else(|_| vec!["ssh".to_owned()]);
+    }
+
+    /// The names that templates and `when` may read.
+    pub fn declared(&self) -> Declared<'_> {
+        let names = self.kinds.keys().map(String::as_str).collect();
+        Declared { names, secrets: self.secrets.iter().map(String::as_str).collect() }
     }
 
     /// Every variable of the host that an expression reads, as some text.
@@ -67,6 +77,9 @@ impl Samples {
 }
 
 fn sample(param: &Param) -> serde_json::Value {
+    if let Some(source) = &param.secret {
+        return source.stand_in();
+    }
     // A default that is wrong has its own finding.
     let default = param.default.clone().filter(|default| check_value("", param, default).is_ok());
     match param.kind {
@@ -142,15 +155,14 @@ impl Reading<'_> {
             let tried = match scope {
                 Scope::Ssh => template::render_ssh(command, &samples.params),
                 Scope::Setup | Scope::Gate => template::render_setup(command, &samples.cluster, &samples.params),
-                Scope::Nodetool | Scope::Step | Scope::When => samples.words(command),
+                Scope::Nodetool | Scope::Step | Scope::Env | Scope::When => samples.words(command),
             };
             self.findings.extend(tried.err());
         }
     }
 
     fn names_are_known(&mut self, word: &Word, scope: Scope) -> bool {
-        let declared: BTreeSet<&str> = self.samples.kinds.keys().map(String::as_str).collect();
-        let found = template::check(word, scope, &declared);
+        let found = template::check(word, scope, &self.samples.declared());
         let known = found.is_empty();
         self.findings.extend(found);
         known

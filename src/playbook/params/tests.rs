@@ -3,7 +3,7 @@ use crate::diagnostic::Span;
 use serde_json::json;
 
 fn param(kind: ParamType) -> Param {
-    Param { description: None, kind, pattern: None, default: None, span: Span::new(1, 2) }
+    Param { description: None, kind, pattern: None, default: None, secret: None, span: Span::new(1, 2) }
 }
 
 fn with(params: &[(&str, Param)]) -> Playbook {

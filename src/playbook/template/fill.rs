@@ -1,7 +1,8 @@
 //! Holes of a plan filled while it runs: `‹run.id›`, `‹run.reason|quote›`, `‹host.vars.port›`, `‹args›`.
 
-use super::{VAR_PREFIX, safe, values, var_name};
+use super::{SECRETS, VAR_PREFIX, safe, values, var_name};
 use crate::diagnostic::Diagnostic;
+use crate::playbook::secret::Secret;
 use std::collections::BTreeMap;
 
 /// What a run knows when a command starts.
@@ -11,7 +12,11 @@ pub struct RunValues<'a> {
     pub reason: Option<&'a str>,
     /// What steps of this host have registered.
     pub vars: &'a BTreeMap<String, String>,
+    /// Only an environment gets them.
+    pub secrets: &'a BTreeMap<String, Secret>,
 }
+
+static NO_SECRETS: BTreeMap<String, Secret> = BTreeMap::new();
 
 /// A command's words with the run's values in them. A value without a filter must be a safe word.
 ///
@@ -38,7 +43,8 @@ pub fn check_vars<'a>(
     words: impl IntoIterator<Item = &'a String>,
     vars: &BTreeMap<String, String>,
 ) -> Result<(), Diagnostic> {
-    let values = Values { values: &RunValues { run_id: "x", reason: Some("x"), vars }, safe: true };
+    let values = RunValues { run_id: "x", reason: Some("x"), vars, secrets: &NO_SECRETS };
+    let values = Values { values: &values, safe: true };
     words.into_iter().filter(|word| word.contains("‹host.")).try_for_each(|word| values.fill(word).map(drop))
 }
 
@@ -76,7 +82,19 @@ impl Values<'_> {
         Ok(text)
     }
 
+    fn secret(&self, name: &str) -> Result<String, Diagnostic> {
+        if self.safe {
+            let message = format!("the secret `{name}` stands in a command, where everybody would see it");
+            return Err(Diagnostic::error(message));
+        }
+        let secret = self.values.secrets.get(name).map(|secret| secret.expose().to_owned());
+        secret.ok_or_else(|| Diagnostic::error(format!("the secret `{name}` was not read")))
+    }
+
     fn value(&self, hole: &str, word: &str) -> Result<String, Diagnostic> {
+        if let Some(name) = hole.strip_prefix(SECRETS) {
+            return self.secret(name);
+        }
         let mut parts = hole.split('|');
         let name = parts.next().unwrap_or_default();
         let given = match name {

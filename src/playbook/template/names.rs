@@ -17,8 +17,10 @@ pub enum Scope {
     Setup,
     /// `gates`: the cluster; asked again and again, it knows no host and no run.
     Gate,
-    /// A step's command, probe or `env`.
+    /// A step's command or probe.
     Step,
+    /// A step's `env`: what a step may read, and secrets.
+    Env,
     /// `when`: parameters, and variables of the host.
     When,
 }
@@ -37,7 +39,7 @@ impl Scope {
             Scope::Nodetool => &NODETOOL,
             Scope::Setup => &SETUP,
             Scope::Gate => &CLUSTER,
-            Scope::Step => &STEP,
+            Scope::Step | Scope::Env => &STEP,
         }
     }
 }
@@ -57,9 +59,17 @@ const fn joined<const N: usize>(parts: &[&[&'static str]]) -> [&'static str; N] 
     all
 }
 
+/// The parameters of a playbook.
+#[derive(Clone, Debug, Default)]
+pub struct Declared<'a> {
+    pub names: BTreeSet<&'a str>,
+    /// Those of them whose values may stand nowhere.
+    pub secrets: BTreeSet<&'a str>,
+}
+
 /// Everything wrong with the expressions of a word: syntax, unknown names, a run's value in the middle
-/// of an expression. `params` are the names that are declared.
-pub fn check(word: &Word, scope: Scope, params: &BTreeSet<&str>) -> Vec<Diagnostic> {
+/// of an expression, a secret that would be seen.
+pub fn check(word: &Word, scope: Scope, params: &Declared) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for piece in pieces(&word.template) {
         let Piece::Expression(number, expression) = piece else { continue };
@@ -131,13 +141,12 @@ pub(in crate::playbook) fn position(expression: &str, name: &str) -> Option<std:
 }
 
 /// What is wrong with one name, if anything.
-pub(in crate::playbook) fn judge(
-    name: &str,
-    expression: &str,
-    scope: Scope,
-    params: &BTreeSet<&str>,
-) -> Option<Diagnostic> {
+pub(in crate::playbook) fn judge(name: &str, expression: &str, scope: Scope, params: &Declared) -> Option<Diagnostic> {
+    let (secrets, params) = (&params.secrets, &params.names);
     if let Some(param) = name.strip_prefix("params.") {
+        if secrets.contains(param) {
+            return secret_is_seen(param, expression, scope);
+        }
         if params.contains(param) {
             return None;
         }
@@ -147,7 +156,7 @@ pub(in crate::playbook) fn judge(
             false => error.help(suggest::did_you_mean(param, params.iter().copied())),
         });
     }
-    let var = super::var_name(name).is_some() && matches!(scope, Scope::Step | Scope::When);
+    let var = super::var_name(name).is_some() && matches!(scope, Scope::Step | Scope::Env | Scope::When);
     if scope.names().contains(&name) || var {
         let waits_for_the_run = scope != Scope::When && (name.starts_with("run.") || name == "args" || var);
         if waits_for_the_run && hole(expression).is_none() {
@@ -162,6 +171,24 @@ pub(in crate::playbook) fn judge(
     Some(unknown(name, scope, params))
 }
 
+/// A secret may stand alone in an `env`, and nowhere else.
+fn secret_is_seen(param: &str, expression: &str, scope: Scope) -> Option<Diagnostic> {
+    let name = format!("params.{param}");
+    if scope != Scope::Env {
+        let error = Diagnostic::error(format!("`{name}` is a secret, and would be seen here"));
+        let variable = param.to_uppercase();
+        let help = format!(
+            "only the environment of a step has secrets: write `env: {{ {variable}: \"{{{{ {name} }}}}\" }}` beside it and \
+             let the command read `{variable}`, or write a `script:`, which reads `ROLLBOOK_PARAM_{variable}`"
+        );
+        return Some(error.help(help));
+    }
+    (expression.trim() != name).then(|| {
+        let error = Diagnostic::error(format!("`{name}` is a secret, and no expression can use it"));
+        error.help(format!("let it stand alone: `{{{{ {name} }}}}`"))
+    })
+}
+
 fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
     let error = Diagnostic::error(format!("unknown name `{name}`"));
     if name == "params" {
@@ -170,7 +197,7 @@ fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
     if params.contains(name) {
         return error.help(format!("did you mean `params.{name}`?"));
     }
-    if name.starts_with("host.vars") && matches!(scope, Scope::Step | Scope::When) {
+    if name.starts_with("host.vars") && matches!(scope, Scope::Step | Scope::Env | Scope::When) {
         let help = "write `host.vars.NAME`, the name as in `register: NAME`: small letters, digits and `_`";
         return Diagnostic::error(format!("`{name}` is no variable of a host")).help(help);
     }
@@ -184,7 +211,9 @@ fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
                 "`cluster.nodetool` asks what the cluster is: it reads only `params`, `host`, `cluster.ssh`, \
                  `cluster.service` and `args`; a gateway for each data centre belongs in ssh's own configuration"
             }
-            Scope::Step => "`args` are the words of a nodetool question: only `cluster.nodetool` reads them",
+            Scope::Step | Scope::Env => {
+                "`args` are the words of a nodetool question: only `cluster.nodetool` reads them"
+            }
         };
         return Diagnostic::error(format!("`{name}` is not known here")).help(where_to);
     }

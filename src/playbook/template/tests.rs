@@ -1,5 +1,6 @@
 use super::*;
 use crate::playbook::command::split;
+use crate::playbook::secret::Secret;
 use serde_json::json;
 
 fn host() -> HostContext {
@@ -36,9 +37,10 @@ fn params() -> Params {
 }
 
 static NO_VARS: BTreeMap<String, String> = BTreeMap::new();
+static NO_SECRETS: BTreeMap<String, Secret> = BTreeMap::new();
 
 fn run<'a>(run_id: &'a str, reason: Option<&'a str>) -> RunValues<'a> {
-    RunValues { run_id, reason, vars: &NO_VARS }
+    RunValues { run_id, reason, vars: &NO_VARS, secrets: &NO_SECRETS }
 }
 
 fn rendered(text: &str) -> Result<Vec<String>, String> {
@@ -165,8 +167,28 @@ fn env_takes_any_text_and_scripts_get_names() {
 }
 
 #[test]
+fn a_secret_is_a_hole_that_only_an_environment_fills() {
+    let source = crate::playbook::secret::Source::Env("FROM".to_owned());
+    let params = Params::from([("token".to_owned(), source.stand_in())]);
+    let env = BTreeMap::from([("T".to_owned(), Word::new("<{{ params.token }}>"))]);
+    let env = render_env(&env, &host(), &cluster(), &params).unwrap();
+    assert_eq!(env["T"], "<‹secret.token›>");
+    assert_eq!(script_env(&host(), &cluster(), &params, &BTreeSet::new())["ROLLBOOK_PARAM_TOKEN"], "‹secret.token›");
+    let secrets = BTreeMap::from([("token".to_owned(), Secret::new("a ‹run.id› b".to_owned()))]);
+    let values = RunValues { secrets: &secrets, ..run("1", None) };
+    assert_eq!(fill_env(&env, &values).unwrap()["T"], "<a ‹run.id› b>", "filled once");
+    // a plan edited by hand, and a check that was passed by
+    assert!(fill(&["x".into(), "‹secret.token›".into()], &values).unwrap_err().message.contains("stands in a command"));
+    assert!(fill_env(&env, &run("1", None)).unwrap_err().message.contains("was not read"));
+    let command = split("echo {{ params.token }}").unwrap();
+    let error = render_command(&command, &host(), &cluster(), &params).unwrap_err();
+    assert!(error.message.contains("is no text but a map"), "{error:?}");
+    assert_eq!(format!("{values:?}").matches("run.id").count(), 0, "a secret is not shown: {values:?}");
+}
+
+#[test]
 fn names_are_judged_where_they_stand() {
-    let params = std::collections::BTreeSet::from(["version"]);
+    let params = Declared { names: BTreeSet::from(["version", "token"]), secrets: BTreeSet::from(["token"]) };
     let messages = |text: &str, scope| -> Vec<String> {
         let command = split(text).unwrap();
         command.words.iter().flat_map(|word| check(word, scope, &params)).map(|found| found.message).collect()
@@ -185,6 +207,13 @@ fn names_are_judged_where_they_stand() {
     assert_eq!(messages("a {{ host.vars.X }}", Scope::Step), ["`host.vars.X` is no variable of a host"]);
     assert_eq!(messages("a {{ host.vars.x }}", Scope::Setup), ["`host.vars.x` is not known here"]);
     assert_eq!(messages("a {{ version }}", Scope::Step), ["unknown name `version`"]);
+    assert!(messages("{{ params.token }}", Scope::Env).is_empty());
+    for (text, scope) in [("a {{ params.token }}", Scope::Step), ("a {{ params.token | quote }}", Scope::Setup)] {
+        assert_eq!(messages(text, scope), ["`params.token` is a secret, and would be seen here"]);
+    }
+    for text in ["{{ params.token | quote }}", "{{ params.token ~ 'x' }}"] {
+        assert_eq!(messages(text, Scope::Env), ["`params.token` is a secret, and no expression can use it"]);
+    }
     assert_eq!(messages("a {{ params }}", Scope::Step), ["`params` is no value by itself"]);
     assert_eq!(messages("a {{ range(3) }}", Scope::Step), ["unknown name `range`"]);
     assert!(messages("a {{ run.id ~ 'x' }}", Scope::Step)[0].contains("known only when the run starts"));
@@ -198,7 +227,8 @@ fn names_are_judged_where_they_stand() {
 #[test]
 fn a_finding_points_at_the_name() {
     let command = split("a {{ params.x ~ hots }}").unwrap();
-    let found = check(&command.words[1], Scope::Step, &std::collections::BTreeSet::from(["x"]));
+    let found =
+        check(&command.words[1], Scope::Step, &Declared { names: BTreeSet::from(["x"]), ..Declared::default() });
     assert_eq!(found[0].span, Some(Span::new(16, 20)));
 }
 

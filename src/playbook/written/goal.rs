@@ -19,8 +19,5 @@ pub struct Goal {
 
 /// Exactly one goal.
 fn one_goal(schema: &mut Schema) {
-    crate::playbook::schema::without_nulls(schema, &[]);
-    let goals = ["command", "release", "booted-after"];
-    let one_of: Vec<_> = goals.iter().map(|goal| serde_json::json!({ "required": [goal] })).collect();
-    schema.insert("oneOf".to_owned(), one_of.into());
+    crate::playbook::schema::exactly_one(schema, &["command", "release", "booted-after"]);
 }

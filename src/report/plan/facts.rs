@@ -14,6 +14,7 @@ use crate::plan::drift;
 use crate::plan::model::{Datacenter, Plan, PlanFile, Wave};
 use crate::playbook::duration;
 use crate::playbook::model::Strategy;
+use crate::playbook::secret::Source;
 use crate::playbook::waivable_word;
 use crate::topology::model::{Factor, Replication};
 use std::collections::{BTreeMap, BTreeSet};
@@ -255,9 +256,12 @@ pub fn accepted(plan: &Plan) -> Vec<String> {
     accepted
 }
 
-/// Parameters as `name = value`; their values are no secrets (none are accepted in a plan).
+/// Parameters as `name = value`; of a secret, where it comes from.
 pub fn params(plan: &Plan) -> Option<String> {
-    let each = plan.params.iter().map(|(name, value)| format!("{name} = {value}"));
+    let each = plan.params.iter().map(|(name, value)| match Source::of(value) {
+        Some(source) => format!("{name} = a secret, from {source}"),
+        None => format!("{name} = {value}"),
+    });
     (!plan.params.is_empty()).then(|| each.collect::<Vec<_>>().join(", "))
 }
 
