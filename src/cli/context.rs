@@ -2,8 +2,8 @@
 
 use super::arguments::{Common, When};
 use super::exit::{Exit, Failure};
+use crate::diagnostic::lines;
 use crate::job::event::Ms;
-use crate::report::plain;
 use crate::store::{Store, StoreError, home};
 use std::io::IsTerminal;
 use std::io::Write as _;
@@ -99,5 +99,5 @@ pub fn today() -> String {
 
 /// A line on standard error, in which no text of others steers the terminal; that nobody reads it any more is no error.
 pub fn tell(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{}", plain::lines(&line.to_string()));
+    let _ = writeln!(std::io::stderr(), "{}", lines(&line.to_string()));
 }

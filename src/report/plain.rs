@@ -1,6 +1,6 @@
 //! Text of others made fit to be shown: on a terminal it cannot steer, in Markdown it cannot mark up.
 
-pub use crate::diagnostic::{lines, terminal};
+pub use crate::diagnostic::terminal;
 
 /// Text of XML, also within an attribute, that shows exactly this text.
 pub fn xml(text: &str) -> String {
