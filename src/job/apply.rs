@@ -3,7 +3,7 @@
 use super::event::{Approval, End, Event, HostEvent, Ms, Resolution, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::model::{Expect, HostState, Job, SetupState, Stage, Standing, UndoState, Work};
 use super::undo;
-use crate::plan::model::Plan;
+use crate::plan::model::{Plan, TargetIx};
 use crate::playbook::model::{StepKind, TakesDown};
 
 /// An event that cannot follow what is already in the journal: the journal is damaged, or this program is wrong.
@@ -58,9 +58,7 @@ pub fn apply(plan: &Plan, job: &mut Job, event: &Event) -> Result<(), IllegalTra
                 return Ok(());
             }
             let owes = plan.hosts[*host].words[*step].undo.is_some();
-            let node = plan.hosts[*host].node;
-            let alone = plan.groups.iter().all(|group| !group.nodes.contains(&node));
-            let mut next = apply_step(plan, state, (*step, alone), what, event.at).map_err(illegal)?;
+            let mut next = apply_step(plan, state, (*host, *step), what, event.at).map_err(illegal)?;
             if let (true, StepEvent::Started { attempt }) = (owes, what) {
                 undo::owe(&mut next, *step, *attempt);
             }
@@ -281,11 +279,10 @@ fn untouched(host: &mut HostState) {
     (host.disrupted, host.disrupted_by, host.baseline, host.expect) = (false, None, None, Expect::default());
 }
 
-/// `alone`: no other host shares its fate.
 fn apply_step(
     plan: &Plan,
     state: &HostState,
-    (step, alone): (usize, bool),
+    (host, step): (TargetIx, usize),
     event: &StepEvent,
     at: Ms,
 ) -> Result<HostState, String> {
@@ -332,7 +329,8 @@ fn apply_step(
                     untouched(&mut next);
                 }
             }
-            if *end == End::NeverBegan && alone {
+            // (those that share a fate begin together: a person has them all tried again)
+            if *end == End::NeverBegan && plan.group(plan.hosts[host].node).is_none() {
                 next.standing = ready(step, work.attempt + 1, at);
             } else if plan.steps[step].takes_down == TakesDown::Unknown {
                 next.expect.unknown_until = Some(at);

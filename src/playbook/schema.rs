@@ -35,7 +35,12 @@ pub(super) fn without_nulls(schema: &mut Schema, but: &[&str]) {
 /// Exactly one of the keys, each with a value.
 pub(super) fn exactly_one(schema: &mut Schema, keys: &[&str]) {
     without_nulls(schema, &[]);
-    let one_of: Vec<_> = keys.iter().map(|key| json!({ "required": [key] })).collect();
+    one_of(schema, keys.iter().map(std::slice::from_ref));
+}
+
+/// Exactly one of these sets of keys.
+pub(super) fn one_of<'a>(schema: &mut Schema, sets: impl IntoIterator<Item = &'a [&'a str]>) {
+    let one_of: Vec<_> = sets.into_iter().map(|keys| json!({ "required": keys })).collect();
     schema.insert("oneOf".to_owned(), one_of.into());
 }
 

@@ -324,7 +324,5 @@ fn without_nulls(schema: &mut Schema) {
 
 /// A playbook has one chain, or phases with one each.
 fn steps_or_phases(schema: &mut Schema) {
-    without_nulls(schema);
-    let one_of = ["steps", "phases"].map(|key| serde_json::json!({ "required": [key] }));
-    schema.insert("oneOf".to_owned(), one_of.to_vec().into());
+    super::schema::exactly_one(schema, &["steps", "phases"]);
 }

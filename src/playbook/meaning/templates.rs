@@ -6,6 +6,7 @@ use crate::playbook::command::{split_placed, unsplit_placed};
 use crate::playbook::document::{Node, Places};
 use crate::playbook::model::{Access, Command, Param, ParamType, Word};
 use crate::playbook::params::check_value;
+use crate::playbook::secret;
 use crate::playbook::template::{self, ClusterContext, Declared, HostContext, HostVar, Params, Scope};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,14 +18,10 @@ pub struct Samples {
     pub cluster: ClusterContext,
     pub params: Params,
     pub kinds: BTreeMap<String, ParamType>,
-    /// Parameters whose values may stand nowhere.
-    pub secrets: BTreeSet<String>,
 }
 
 impl Samples {
     pub fn take_params(&mut self, params: &BTreeMap<String, Param>) {
-        let secrets = params.iter().filter(|(_, param)| param.secret.is_some());
-        self.secrets = secrets.map(|(name, _)| name.clone()).collect();
         self.kinds = params.iter().map(|(name, param)| (name.clone(), param.kind)).collect();
         self.params = params.iter().map(|(name, param)| (name.clone(), sample(param))).collect();
         let word = || "sample".to_owned();
@@ -50,7 +47,7 @@ impl Samples {
     /// The names that templates and `when` may read.
     pub fn declared(&self) -> Declared<'_> {
         let names = self.kinds.keys().map(String::as_str).collect();
-        Declared { names, secrets: self.secrets.iter().map(String::as_str).collect() }
+        Declared { names, secrets: secret::sources(&self.params).into_keys().collect() }
     }
 
     /// Every variable of the host that an expression reads, as some text.

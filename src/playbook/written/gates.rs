@@ -69,6 +69,5 @@ pub struct LoadGate {
 fn one_question(schema: &mut Schema) {
     crate::playbook::schema::without_nulls(schema, &[]);
     let questions = [&["name", "run"][..], &["read-latency"], &["write-latency"], &["load"]];
-    let one_of: Vec<_> = questions.iter().map(|keys| serde_json::json!({ "required": keys })).collect();
-    schema.insert("oneOf".to_owned(), one_of.into());
+    crate::playbook::schema::one_of(schema, questions);
 }

@@ -125,6 +125,5 @@ pub fn registered<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeSet<&'a str
 /// Exactly one kind in a step; only a kind may stand without a value.
 fn one_kind(schema: &mut Schema) {
     crate::playbook::schema::without_nulls(schema, &crate::playbook::KINDS);
-    let one_of: Vec<_> = crate::playbook::KINDS.iter().map(|kind| serde_json::json!({ "required": [kind] })).collect();
-    schema.insert("oneOf".to_owned(), one_of.into());
+    crate::playbook::schema::one_of(schema, crate::playbook::KINDS.iter().map(std::slice::from_ref));
 }
