@@ -83,8 +83,11 @@ pub fn ring(question: &Question) -> Result<Answer> {
         };
         out += &line(["Address", "Rack", "Status", "State", "Load", "Owns", "Token"]);
         let mine = tokens.iter().filter(|(_, host)| world.cluster.machines[*host].datacenter == datacenter);
-        let last = mine.clone().next_back().map(|(token, _)| token.to_string()).unwrap_or_default();
-        out += &line(["", "", "", "", "", "", &last]);
+        // (of one token alone nothing is said above it)
+        match mine.clone().next_back().filter(|_| mine.clone().count() > 1) {
+            Some((last, _)) => out += &line(["", "", "", "", "", "", &last.to_string()]),
+            None => out.push('\n'),
+        }
         for (token, host) in mine {
             let (machine, seen) = (&world.cluster.machines[*host], sight.seen[*host]);
             let state = if seen.joining {

@@ -11,10 +11,11 @@ const COMMAND: &str = "ring";
 
 enum Place<'a> {
     Outside,
-    /// `=====`, then the header, then a row that holds only the last token of the data centre.
+    /// `=====`, then the header, then a row that holds only the last token of the data centre; a blank one where it has
+    /// but one token.
     Frame(usize),
     Rows {
-        last: &'a str,
+        last: Option<&'a str>,
         newest: Option<&'a str>,
     },
 }
@@ -57,14 +58,18 @@ fn step<'a>(place: Place<'a>, (at, line): (usize, &Line<'a>), rows: &mut Rows<'a
         Place::Frame(0) if line.text.trim_end() == "==========" => Ok(Place::Frame(1)),
         Place::Frame(1) if is_header(line.text) => Ok(Place::Frame(2)),
         Place::Frame(2) => match line.text.split_whitespace().collect::<Vec<_>>()[..] {
-            [last] if line.text.starts_with(' ') => Ok(Place::Rows { last, newest: None }),
+            [last] if line.text.starts_with(' ') => Ok(Place::Rows { last: Some(last), newest: None }),
+            [] => Ok(Place::Rows { last: None, newest: None }),
             _ => Err(line.error("expected the last token of the data centre")),
         },
         Place::Frame(_) => Err(line.error("unexpected in the heading")),
-        Place::Rows { last, newest } if line.blank() => match newest {
-            Some(newest) if newest == last => Ok(Place::Outside),
-            _ => Err(line.error(format!("the rows end before token {last}"))),
+        Place::Rows { last, newest } if line.blank() => match (last, newest) {
+            (Some(last), Some(newest)) if newest == last => Ok(Place::Outside),
+            (Some(last), _) => Err(line.error(format!("the rows end before token {last}"))),
+            (None, Some(_)) => Ok(Place::Outside),
+            (None, None) => Err(line.error("the data centre has no row")),
         },
+        Place::Rows { last: None, newest: Some(_) } => Err(line.error("a second row, and no last token above them")),
         Place::Rows { last, .. } => {
             let (owner, token) = row(line, &mut rows.owners)?;
             rows.read.push((token.into(), owner, at));

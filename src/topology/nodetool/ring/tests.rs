@@ -11,7 +11,7 @@ Address          Rack        Status State   Load            Owns                
 Datacenter: dc2
 ==========
 Address          Rack        Status State   Load            Owns                Token                                       
-                                                                                2                                           
+
 2001:db8:0:0:0:0:0:1 r       ?      Normal  1 bytes         100.00%             2                                           
 
   Warning: \"nodetool ring\" is used to output all the tokens of a node.
@@ -36,6 +36,14 @@ fn a_data_centre_that_is_cut_is_refused() {
     let first = &TEXT[..TEXT.find("10.0.0.2").unwrap()];
     assert_eq!(reason(first), "the table ends before its last row");
     assert_eq!(reason(&format!("{first}\n")), "the rows end before token 3");
+    let second = &TEXT[..TEXT.find("2001").unwrap()];
+    assert_eq!(reason(second), "the table ends before its last row");
+    assert_eq!(reason(&format!("{second}\n")), "the data centre has no row");
+    let more = TEXT.replace(
+        "\n\n  Warning",
+        "\n10.0.0.3         r            Up     Normal  1 bytes         ?                   9\n\n  Warning",
+    );
+    assert_eq!(reason(&more), "a second row, and no last token above them");
     assert_eq!(reason(""), "it printed nothing");
     assert_eq!(reason("\n  Note: nothing\n"), "it shows no token");
 }
