@@ -244,7 +244,11 @@ fn ring_text(hosts: &[Host], tokens: &[(i128, usize)]) -> String {
 fn describering_text(hosts: &[Host], tokens: &[(i128, usize)], replication: &Replication) -> String {
     let ring = placement::replicas(tokens, hosts, replication);
     let mut out = String::from("Schema Version:94100da8-b331-3494-bbd1-9872cefd4431\nTokenRange: \n");
-    for range in &ring.ranges {
+    // nodes print them in no order
+    let mut dice = Dice::new(2);
+    let mut ranges: Vec<_> = ring.ranges.iter().collect();
+    (1..ranges.len()).rev().for_each(|last| ranges.swap(last, dice.below(last + 1)));
+    for range in ranges {
         let set: Vec<&Host> = ring.sets[range.set].iter().map(|host| &hosts[*host]).collect();
         let list = |show: &dyn Fn(&Host) -> String| set.iter().map(|host| show(host)).collect::<Vec<_>>().join(", ");
         let endpoints = list(&|host| host.address.to_string());

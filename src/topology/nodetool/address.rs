@@ -47,10 +47,7 @@ impl<'a, T: Copy> Lexicon<'a, T> {
 
     /// What the word means; `read` is asked where that is not known.
     pub fn meaning(&mut self, word: &'a str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
-        // (FNV-1a: addresses differ in few bits)
-        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        let hash = word.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);
-        let place = &mut self.places[(hash ^ (hash >> 32)) as usize % Self::PLACES];
+        let place = &mut self.places[hash(word.as_bytes()) as usize % Self::PLACES];
         if let Some((known, meaning)) = place
             && *known == word
         {
@@ -60,6 +57,19 @@ impl<'a, T: Copy> Lexicon<'a, T> {
         *place = Some((word, meaning));
         Some(meaning)
     }
+}
+
+/// Eight bytes at a time: addresses are short, and there are millions of them.
+fn hash(word: &[u8]) -> u64 {
+    let mix = |hash: u64, eight: u64| {
+        let product = u128::from(hash ^ eight) * 0x9e37_79b9_7f4a_7c15;
+        product as u64 ^ (product >> 64) as u64
+    };
+    let (eights, rest) = word.as_chunks::<8>();
+    let hash = eights.iter().fold(word.len() as u64, |hash, eight| mix(hash, u64::from_le_bytes(*eight)));
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(hash, u64::from_le_bytes(last))
 }
 
 /// `a, b, c`, the inside of a list; an empty text is an empty list.

@@ -5,12 +5,14 @@ use super::parse_error::{Line, ParseError, end, whole_lines};
 use super::status::is_uuid;
 use super::views::{DescribedNode, DescribedRange, DescribedRing};
 use crate::topology::model::Token;
+use memchr::memchr_iter;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 const COMMAND: &str = "describering";
 /// Between one detail and the host of the next.
 const NEXT: &str = "), EndpointDetails(host:";
+const DETAILS: &str = "], endpoint_details:[";
 
 /// Reads the whole ring and proves that it is whole: each range begins where another ends, so a
 /// range that is missing leaves a gap.
@@ -22,7 +24,7 @@ pub fn parse_describering(text: &str) -> Result<DescribedRing, ParseError> {
         Some(line) => return Err(line.error("expected `TokenRange:`")),
         None => return Err(end(COMMAND, &lines).error("it ends before `TokenRange:`")),
     }
-    let mut nodes = Nodes { words: Lexicon::new(), index: BTreeMap::new(), met: Vec::new() };
+    let mut nodes = Nodes { words: Lexicon::new(), index: BTreeMap::new(), met: Vec::new(), line: Vec::new() };
     let mut ranges = Vec::with_capacity(lines.len() - 2);
     for line in lines[2..].iter().filter(|line| !line.blank()) {
         ranges.push(range(line, &mut nodes)?);
@@ -41,6 +43,8 @@ struct Nodes<'a> {
     words: Lexicon<'a, u32>,
     index: BTreeMap<IpAddr, u32>,
     met: Vec<Node<'a>>,
+    /// The words of one line's list; kept for its room.
+    line: Vec<&'a str>,
 }
 
 struct Node<'a> {
@@ -92,59 +96,62 @@ fn range<'a>(line: &Line<'a>, nodes: &mut Nodes<'a>) -> Result<DescribedRange, P
     let (start, rest) = cut(rest, ", end_token:").ok_or_else(wrong)?;
     let (end, rest) = cut(rest, ", endpoints:[").ok_or_else(wrong)?;
     let (endpoints, rest) = cut(rest, "], rpc_endpoints:[").ok_or_else(wrong)?;
-    let (rpc, rest) = cut(rest, "], endpoint_details:[").ok_or_else(wrong)?;
+    // (both lists are nearly always the same)
+    let same = rest.strip_prefix(endpoints).and_then(|rest| rest.strip_prefix(DETAILS));
+    let (rpc, rest) = same.map(|rest| (endpoints, rest)).or_else(|| cut(rest, DETAILS)).ok_or_else(wrong)?;
     let details = rest.strip_suffix("])").ok_or_else(wrong)?;
-    let count = if endpoints.is_empty() { 0 } else { separators(endpoints) + 1 };
-    if separators(rpc) + 1 != count.max(1) {
+    let mut words = std::mem::take(&mut nodes.line);
+    words.clear();
+    words.extend(list(endpoints));
+    if same.is_none() && list(rpc).count() != words.len() {
         return Err(line.error("there are not as many rpc endpoints as endpoints"));
     }
-    let mut found = Vec::with_capacity(count);
-    for word in endpoints.split(", ").filter(|_| count > 0) {
+    let mut found = Vec::with_capacity(words.len());
+    for word in &words {
         let node = nodes.of(word).ok_or_else(|| line.error(format!("`{word}` is not an address")))?;
         if found.contains(&node) {
             return Err(line.error("an endpoint is listed twice"));
         }
         found.push(node);
     }
-    details_of(line, details, (endpoints, &found), &mut nodes.met)?;
+    details_of(line, details, (&words, &found), &mut nodes.met)?;
+    nodes.line = words;
     Ok(DescribedRange { start: start.into(), end: end.into(), endpoints: found.into() })
 }
 
 /// As `split_once`, where the first byte of what is looked for is rare in the text.
 fn cut<'a>(text: &'a str, at: &str) -> Option<(&'a str, &'a str)> {
-    let (first, bytes) = (at.as_bytes()[0], text.as_bytes());
-    let mut from = 0;
-    while let Some(next) = bytes[from..].iter().position(|byte| *byte == first) {
-        let place = from + next;
-        if bytes[place..].starts_with(at.as_bytes()) {
-            return Some((&text[..place], &text[place + at.len()..]));
-        }
-        from = place + 1;
-    }
-    None
+    let begins = memchr_iter(at.as_bytes()[0], text.as_bytes());
+    let mut places = begins.filter(|place| text.as_bytes()[*place..].starts_with(at.as_bytes()));
+    places.next().map(|place| (&text[..place], &text[place + at.len()..]))
 }
 
-/// Of `a, b, c`: two.
-fn separators(list: &str) -> usize {
-    list.as_bytes().windows(2).filter(|pair| *pair == b", ").count()
+/// The words of `a, b, c`; of an empty text none.
+fn list(inside: &str) -> impl Iterator<Item = &str> {
+    let mut rest = (!inside.is_empty()).then_some(inside);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (word, after) = cut(text, ", ").map_or((text, None), |(word, after)| (word, Some(after)));
+        rest = after;
+        Some(word)
+    })
 }
 
 /// Names of data centres and racks are not escaped: where one detail ends is told by the next host.
 fn details_of<'a>(
     line: &Line<'a>,
     details: &'a str,
-    (words, found): (&str, &[u32]),
+    (words, found): (&[&'a str], &[u32]),
     nodes: &mut [Node<'a>],
 ) -> Result<(), ParseError> {
     let wrong = || line.error("the details do not name the endpoints in their order");
     let mut rest = details;
-    let mut words = words.split(", ").filter(|_| !found.is_empty()).peekable();
-    for at in found {
-        let word = words.next().unwrap_or_default();
+    for (place_in_list, at) in found.iter().enumerate() {
+        let word = words[place_in_list];
         let body = rest.strip_prefix("EndpointDetails(host:").and_then(|text| text.strip_prefix(word));
         let body = body.ok_or_else(wrong)?;
         let node = &mut nodes[*at as usize];
-        let next = words.peek().copied();
+        let next = words.get(place_in_list + 1);
         // Does the detail end at this byte?
         let ends = |cut: usize| match next {
             Some(next) => {
@@ -155,7 +162,7 @@ fn details_of<'a>(
         let known = node.detail.filter(|detail| body.starts_with(detail) && ends(detail.len()));
         let length = match known {
             Some(detail) => detail.len(),
-            None => body.match_indices(')').map(|(cut, _)| cut).find(|cut| ends(*cut)).ok_or_else(wrong)?,
+            None => memchr_iter(b')', body.as_bytes()).find(|cut| ends(*cut)).ok_or_else(wrong)?,
         };
         if known.is_none() {
             let place_here = place(&body[..length]).ok_or_else(wrong)?;
