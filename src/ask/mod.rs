@@ -120,6 +120,17 @@ impl Asker {
         Asker { service: plan.service.clone(), gates: plan.gates.clone(), ..Asker::new(words.collect(), env) }
     }
 
+    /// For a run: what only it knows is filled into the words of gates.
+    ///
+    /// # Errors
+    /// That of `fill`.
+    pub fn of_run<E>(mut self, fill: impl Fn(&[String]) -> Result<Vec<String>, E>) -> Result<Self, E> {
+        for gate in &mut self.gates {
+            gate.run = fill(&gate.run)?;
+        }
+        Ok(self)
+    }
+
     /// Another deadline than 30 s.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;

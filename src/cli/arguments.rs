@@ -53,7 +53,7 @@ pub struct Where {
     /// A node to ask what the cluster is; several (repeated, or with commas) are alternatives
     #[arg(long, value_name = "HOST", value_delimiter = ',', conflicts_with = "sandbox")]
     pub seed_host: Vec<String>,
-    /// A simulated cluster on this machine, with ssh, nodetool, systemctl and reboot as real processes; every other command of a playbook really runs here, as you
+    /// A simulated cluster on this machine, with ssh, nodetool, systemctl, reboot and apt-get as real processes; a command that is not simulated really runs here, as you
     #[arg(long, value_name = "HOSTS", num_args = 0..=1, require_equals = true, default_missing_value = "12")]
     pub sandbox: Option<u32>,
 }

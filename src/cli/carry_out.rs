@@ -18,6 +18,7 @@ use crate::job::view::{Answer, Input};
 use crate::plan::model::{Plan, PlanFile, Step, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind, Then};
 use crate::playbook::secret::Secret;
+use crate::playbook::template::{RunValues, fill};
 use crate::store::{Store, StoreError};
 use anyhow::Context as _;
 use std::collections::BTreeMap;
@@ -116,7 +117,12 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
     let env = cluster.env_for(&work.file.plan.params);
     let goes_on = if work.new { "" } else { " goes on" };
     let first = format!("run {}{goes_on}; outputs in {}", work.run, folder.display());
+    let none = BTreeMap::new();
+    let values =
+        RunValues { run_id: &work.run, reason: work.reason.as_deref(), vars: &none, secrets: &BTreeMap::new() };
     let asker = Asker::of_plan(&work.file.plan, env.clone()).noting(&cluster.ledger);
+    let asker =
+        asker.of_run(|words| fill(words, &values)).map_err(|error| Failure::new(Exit::BadFile, error.message))?;
     // the sandbox's ssh is a process of this machine, and knows no sharing
     let asker = if cluster.sandbox.is_none() { asker.sharing() } else { asker };
     let ctx = RunContext {
@@ -188,6 +194,7 @@ pub fn exit_of(outcome: Outcome, job: &Job) -> Exit {
         Outcome::Failed => Exit::HostFailed,
         Outcome::Stopped => Exit::Stopped,
         Outcome::NotApproved => Exit::NotApproved,
+        Outcome::Locked => Exit::Locked,
         Outcome::Refused => Exit::Refused,
         Outcome::Stale => Exit::Stale,
         Outcome::InDoubt => Exit::InDoubt,

@@ -124,8 +124,8 @@ impl Cluster {
         let simulated = Simulated { dir, keep: false };
         let made = made.context("cannot make a sandbox")?;
         context.say(format_args!(
-            "sandbox: {hosts} simulated nodes; ssh, nodetool, systemctl and reboot are processes of this machine, \
-             polled every {} s; every other command of a playbook really runs here, as you",
+            "sandbox: {hosts} simulated nodes; ssh, nodetool, systemctl, reboot and apt-get are processes of this \
+             machine, polled every {} s; a command that is not simulated really runs here, as you",
             SANDBOX_POLL.as_secs()
         ));
         Ok(Cluster::inside(&made, simulated))

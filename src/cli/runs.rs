@@ -105,6 +105,7 @@ fn state(row: &RunRow) -> &'static str {
             Outcome::Failed => "failed",
             Outcome::Stopped => "stopped",
             Outcome::NotApproved => "not approved",
+            Outcome::Locked => "locked out",
             Outcome::Refused => "refused",
             Outcome::Stale => "stale",
             Outcome::InDoubt => "in doubt",

@@ -168,6 +168,7 @@ fn ended(report: &Report) -> &'static str {
         Some(Outcome::InDoubt) => "hosts in doubt",
         Some(Outcome::Killed) => "killed",
         Some(Outcome::NotApproved) => "not approved",
+        Some(Outcome::Locked) => "locked out",
         None => "not ended",
     }
 }

@@ -13,7 +13,7 @@ pub fn sentence(plan: &Plan, event: &Event) -> String {
         What::Step { host, step, event } => {
             format!("{} {}: {}", address(plan, *host), step_name(plan, *step), step_sentence(plan, *host, *step, event))
         }
-        What::Setup { index, event } => format!("setup {}: {}", index + 1, setup_sentence(plan, *index, event)),
+        What::Setup { index, event } => format!("{}: {}", plan.setup_name(*index), setup_sentence(plan, *index, event)),
     }
 }
 
@@ -42,7 +42,7 @@ fn run_sentence(plan: &Plan, event: &RunEvent) -> String {
         RunEvent::Checked => "the start checks hold".into(),
         RunEvent::Phase { phase } => format!("{} begins", phase_name(plan, *phase)),
         RunEvent::Refused { because } => format!("refused, the start checks do not hold: {because}"),
-        RunEvent::Stopping { why } => format!("stopping: {}", stop_words(why)),
+        RunEvent::Stopping { why } => format!("stopping: {}", stop_words(plan, why)),
         RunEvent::Ended { outcome } => format!("ended: {}", outcome_words(*outcome)),
         RunEvent::LockBroken { by, reason } => format!("{by} broke its lock, because: {reason}"),
     }
@@ -62,7 +62,7 @@ fn approval_words(plan: &Plan, what: Approval) -> String {
     }
 }
 
-pub(super) fn stop_words(why: &Stop) -> String {
+pub(super) fn stop_words(plan: &Plan, why: &Stop) -> String {
     match why {
         Stop::Asked { by } => format!("asked by {by}; no further host opens, hosts in work finish"),
         Stop::Killed { by } => format!("told again by {by}; what runs is ended"),
@@ -79,10 +79,12 @@ pub(super) fn stop_words(why: &Stop) -> String {
             format!("the cluster is no longer the one of the plan: {}", differences.join("; "))
         }
         Stop::Gate { name, because } => format!("gate `{name}` was closed for too long: {because}"),
+        Stop::Lock { because } => format!("nobody confirmed the lock for too long: {because}"),
         Stop::First { hosts: 1 } => "the canary is through".into(),
         Stop::First { hosts } => format!("the canary, {hosts} hosts, is through"),
         Stop::NotApproved { waited_ms } => format!("nobody approved within {}", super::duration(*waited_ms)),
-        Stop::Setup { index } => format!("setup {} failed", index + 1),
+        Stop::Setup { index } if plan.setup[*index].lock => "the lock was not to be had".into(),
+        Stop::Setup { index } => format!("{} failed", plan.setup_name(*index)),
     }
 }
 
@@ -96,6 +98,7 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::InDoubt => "a host is in doubt",
         Outcome::Killed => "ended by a second signal",
         Outcome::NotApproved => "stopped, an approval is missing",
+        Outcome::Locked => "locked out: another has the lock of the playbook",
     }
 }
 

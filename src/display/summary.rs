@@ -66,7 +66,8 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
     for (index, state) in job.setup.iter().enumerate() {
         let SetupState::UndoFailed { end } = state else { continue };
         let words = plan.setup[index].undo.as_ref().map(|words| words.join(" ")).unwrap_or_default();
-        text += &format!("the undo of setup {} failed ({}); type it yourself: {words}\n", index + 1, end.words());
+        text +=
+            &format!("the undo of {} failed ({}); type it yourself: {words}\n", plan.setup_name(index), end.words());
     }
     for wait in about.waits.iter().filter(|_| about.alive) {
         text += &format!("now: {wait}\n");
@@ -75,7 +76,8 @@ pub fn summary(plan: &Plan, job: &Job, events: &[Event], about: &About) -> Strin
     let beside =
         |why: &Stop| matches!(why, Stop::After { .. }) && matches!(job.ended, Some(Outcome::Failed | Outcome::InDoubt));
     if let Some(stopping) = job.stopping.as_ref().filter(|why| !beside(why)) {
-        text += &format!("{}: {}\n", if job.ended.is_some() { "stopped" } else { "stopping" }, stop_words(stopping));
+        text +=
+            &format!("{}: {}\n", if job.ended.is_some() { "stopped" } else { "stopping" }, stop_words(plan, stopping));
     }
     lines(&(text + &next(plan, job, about)))
 }
@@ -332,6 +334,7 @@ fn next(plan: &Plan, job: &Job, about: &About) -> String {
         (Outcome::Stale, _) => vec!["rollbook plan … (the cluster as it is now)".to_owned()],
         (Outcome::Refused, _) => vec![format!("rollbook resume {run}   (when the cluster is well)")],
         (Outcome::Stopped, _) => vec![format!("rollbook resume {run}")],
+        (Outcome::Locked, _) => vec![format!("rollbook resume {run}   (when the lock is free)")],
         (Outcome::NotApproved, _) => vec![format!("rollbook approve {run} && rollbook resume {run}")],
         (_, Some(host)) => {
             vec![format!("rollbook resolve {run} {host} --as done|failed|retry"), format!("rollbook resume {run}")]

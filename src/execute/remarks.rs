@@ -29,7 +29,7 @@ pub(super) fn answer(plan: &Plan, job: &Job, told: &Told, stopped: bool, run: &s
         .map(|host| plan.nodes[plan.hosts[host].node].address.to_string())
         .collect();
     let busy = |state: &SetupState| matches!(state, SetupState::Running { .. } | SetupState::Undoing { .. });
-    awaited.extend(job.setup.iter().position(busy).map(|index| format!("setup {}", index + 1)));
+    awaited.extend(job.setup.iter().position(busy).map(|index| plan.setup_name(index)));
     let awaited =
         if awaited.is_empty() { "nothing is in work".into() } else { format!("in work: {}", awaited.join(", ")) };
     let again = if by.starts_with("SIG") { "; a second signal ends what runs at once" } else { "" };
@@ -72,8 +72,8 @@ pub(super) fn last_words_of(plan: &Plan, folder: &Path, task: Task, session: u32
         Task::HostUndo { host, step, .. } => {
             format!("{} undo of {}", plan.nodes[plan.hosts[host].node].address, plan.steps[step].name)
         }
-        Task::Setup { index } => format!("setup {}", index + 1),
-        Task::Undo { index } => format!("undo of setup {}", index + 1),
+        Task::Setup { index } => plan.setup_name(index),
+        Task::Undo { index } => format!("undo of {}", plan.setup_name(index)),
     };
     Some(format!("{whose} said last: {} (all of it: {})", lines.join(" | "), path.display()))
 }

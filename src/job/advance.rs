@@ -11,7 +11,7 @@ use super::model::{Stage, Standing, Work};
 use super::proof::{self, Proof};
 use super::takeout::{self, Together};
 use super::view::{Action, Task};
-use super::{approval, conditions, gate, group, open, undo};
+use super::{approval, brake, conditions, gate, group, open, undo};
 use crate::plan::model::{NodeIx, Step, TargetIx};
 use crate::playbook::model::{OnFailure, StepKind};
 use std::collections::BTreeSet;
@@ -126,7 +126,9 @@ impl At<'_> {
         if let Some(difference) = desk.view.drift.first() {
             return skipped(desk, format!("the cluster is no longer the one of the plan: {difference}"));
         }
-        let why = if !open::shape_known(desk) {
+        let why = if let Some(why) = brake::lock_is_unconfirmed(desk.frame, desk.view, desk.now) {
+            why
+        } else if !open::shape_known(desk) {
             "ring and replication are read anew".into()
         } else if let Some(other) = self.conflict(desk) {
             desk.frame.why(desk.job, node, other)

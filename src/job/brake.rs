@@ -1,4 +1,5 @@
-//! The playbook's gates: while the cluster bears the work badly, or nobody knows, no further host opens.
+//! The playbook's gates: while the cluster bears the work badly, or nobody knows, no further host opens. And its lock:
+//! the same while nobody confirms that it is still this run's.
 //!
 //! A command is asked once for the cluster. A measure is asked of nodes that are not out: a latency of the observers,
 //! for each answer costs a node the start of a JVM; the load of every node. All must be within the bound.
@@ -7,7 +8,7 @@ use super::decide::Desk;
 use super::event::{Asked, Measure, Ms, Question, RunEvent, Stop};
 use super::evidence::witnesses;
 use super::heard::{Heard, Need, View};
-use super::model::Job;
+use super::model::{Job, SetupState};
 use super::rules::{Frame, unreadable};
 use super::view::Answer;
 use crate::plan::model::{Gate, NodeIx, Plan};
@@ -99,6 +100,9 @@ fn verdict(frame: &Frame, terms: &Gate, view: &View, asked: &[Asked], since: Ms)
 pub fn why(plan: &Plan, view: &View, since: Ms, now: Ms) -> Option<String> {
     (0..plan.gates.len()).find_map(|gate| {
         let (terms, state) = (&plan.gates[gate], view.brakes.get(&gate));
+        if terms.lock {
+            return unconfirmed(terms, view, gate, now);
+        }
         let state = state.filter(|state| state.judged > since && now <= state.judged + 2 * terms.poll_ms + ANSWER_MS);
         let Some(state) = state else { return Some(format!("gate `{}`: it has not been answered yet", terms.name)) };
         state.bad_since?;
@@ -110,25 +114,75 @@ pub fn why(plan: &Plan, view: &View, since: Ms, now: Ms) -> Option<String> {
     })
 }
 
-/// Asks what is due; true while a gate holds every host back.
+/// Why nobody may be taken out: the lock may be another's. A confirmation counts from its asking, for twice the time
+/// between two renewals: a run that was held up (its process, or the whole machine, stood still) asks first.
+pub(super) fn lock_is_unconfirmed(frame: &Frame, view: &View, now: Ms) -> Option<String> {
+    if frame.calm || !frame.rules.confirm_the_lock {
+        return None;
+    }
+    let gate = frame.plan.gates.iter().position(|gate| gate.lock)?;
+    unconfirmed(&frame.plan.gates[gate], view, gate, now)
+}
+
+fn unconfirmed(terms: &Gate, view: &View, gate: usize, now: Ms) -> Option<String> {
+    let Some(heard) = view.heard(NOBODY, Question::Gate(gate)) else {
+        return Some("the lock: it has not been confirmed yet".into());
+    };
+    match &heard.answer {
+        Answer::Gate { open: true, .. } if now <= heard.asked + 2 * terms.poll_ms => None,
+        Answer::Gate { open: true, .. } => {
+            Some(format!("the lock: it was confirmed {} s ago", now.saturating_sub(heard.asked) / 1000))
+        }
+        Answer::Gate { said, .. } => Some(format!("the lock is not confirmed: {said}")),
+        other => Some(format!("the lock is not confirmed: {}", unreadable(other))),
+    }
+}
+
+/// Confirms the lock, as long as anything is in work.
+pub(super) fn keep_the_lock(desk: &mut Desk) {
+    let frame = desk.frame;
+    let taken = frame.plan.setup.first().is_some_and(|setup| setup.lock);
+    if frame.calm || !taken || desk.job.setup[0] != SetupState::Succeeded {
+        return;
+    }
+    for gate in (0..frame.plan.gates.len()).filter(|gate| frame.plan.gates[*gate].lock) {
+        go_on(desk, frame, gate);
+    }
+}
+
+/// Asks what is due; true while a gate, or the lock, holds every host back.
 pub(super) fn holds(desk: &mut Desk, frame: &Frame) -> bool {
     if frame.calm || frame.plan.gates.is_empty() {
         return false;
     }
-    for (gate, terms) in frame.plan.gates.iter().enumerate() {
-        let need = |asked| Need { asked, since: 0, poll: terms.poll_ms };
-        let needs: Vec<Need> = asked(frame, desk.job, desk.view, gate, desk.now).into_iter().map(need).collect();
-        desk.ask(&needs);
-        let Some((since, state)) = desk.view.brakes.get(&gate).and_then(|state| Some((state.bad_since?, state))) else {
-            continue;
-        };
-        let end = since + terms.timeout_ms;
-        if desk.now >= end {
-            let (name, because) = (terms.name.clone(), state.said.clone());
-            desk.run(RunEvent::Stopping { why: Stop::Gate { name, because } });
+    for gate in (0..frame.plan.gates.len()).filter(|gate| !frame.plan.gates[*gate].lock) {
+        if go_on(desk, frame, gate) {
             return true;
         }
-        desk.decision.wake(end);
     }
-    why(frame.plan, desk.view, desk.job.began_at, desk.now).is_some()
+    let held = why(frame.plan, desk.view, desk.job.began_at, desk.now);
+    held.is_some() && (frame.rules.confirm_the_lock || !frame.plan.gates[0].lock)
+}
+
+/// Asks it when that is due; true when it was bad for too long.
+fn go_on(desk: &mut Desk, frame: &Frame, gate: usize) -> bool {
+    let terms = &frame.plan.gates[gate];
+    let need = |asked| Need { asked, since: 0, poll: terms.poll_ms };
+    let needs: Vec<Need> = asked(frame, desk.job, desk.view, gate, desk.now).into_iter().map(need).collect();
+    desk.ask(&needs);
+    let Some((since, state)) = desk.view.brakes.get(&gate).and_then(|state| Some((state.bad_since?, state))) else {
+        return false;
+    };
+    if desk.job.stopping.is_some() {
+        return false;
+    }
+    let end = since + terms.timeout_ms;
+    if desk.now < end {
+        desk.decision.wake(end);
+        return false;
+    }
+    let (name, because) = (terms.name.clone(), state.said.clone());
+    let why = if terms.lock { Stop::Lock { because } } else { Stop::Gate { name, because } };
+    desk.run(RunEvent::Stopping { why });
+    true
 }

@@ -8,7 +8,7 @@ use super::heard::{Need, View};
 use super::model::{Job, SetupState, Stage, Standing};
 use super::rules::Frame;
 use super::view::{Action, Task};
-use super::{advance, approval, begin, group, open, undo};
+use super::{advance, approval, begin, brake, group, open, undo};
 use crate::plan::model::{Plan, TargetIx};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -107,6 +107,7 @@ impl Desk<'_> {
 
     fn go_on(&mut self) {
         let job = self.job;
+        brake::keep_the_lock(self);
         for (host, _) in job.hosts.out() {
             advance::host(self, host);
         }
@@ -271,6 +272,11 @@ impl Desk<'_> {
     }
 }
 
+/// The command that takes the playbook's lock said no.
+fn locked_out(plan: &Plan, job: &Job) -> bool {
+    matches!(job.stopping, Some(Stop::Setup { index }) if plan.setup[index].lock)
+}
+
 /// In doubt before failed before stale before stopped.
 pub fn outcome(plan: &Plan, job: &Job) -> Outcome {
     let lost = |standing: &Standing| matches!(standing, Standing::Lost { .. } | Standing::Working(_));
@@ -282,6 +288,8 @@ pub fn outcome(plan: &Plan, job: &Job) -> Outcome {
         Outcome::Stale
     } else if !failed && approval::missing(job) {
         Outcome::NotApproved
+    } else if !failed && locked_out(plan, job) {
+        Outcome::Locked
     } else if failed
         || any(&|host| matches!(host.standing, Standing::Skipped { .. }) && !host.settled)
         || matches!(job.stopping, Some(Stop::Setup { .. }))

@@ -97,6 +97,8 @@ pub enum Stop {
     Setup { index: usize },
     /// A gate was not answered well for too long.
     Gate { name: String, because: String },
+    /// Nobody confirmed for too long that the playbook's lock is still this run's.
+    Lock { because: String },
     /// The canary is through (`then: stop`).
     First { hosts: u32 },
     /// Nobody approved in time.
@@ -120,6 +122,8 @@ pub enum Outcome {
     Killed,
     /// An approval is missing; can be resumed.
     NotApproved,
+    /// Another has the playbook's lock; can be resumed.
+    Locked,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -28,6 +28,8 @@ pub struct Rules {
     pub count_groups: bool,
     /// A range keeps the level that was asked for.
     pub keep_the_level: bool,
+    /// Nobody is taken out while the playbook's lock may be another's.
+    pub confirm_the_lock: bool,
 }
 
 impl Default for Rules {
@@ -41,6 +43,7 @@ impl Default for Rules {
             prove_the_restart: true,
             count_groups: true,
             keep_the_level: true,
+            confirm_the_lock: true,
         }
     }
 }

@@ -21,7 +21,8 @@ use super::select::{self, Pick};
 use super::warn;
 use crate::diagnostic::Diagnostic;
 use crate::playbook;
-use crate::playbook::model::{GateQuestion, Keyspaces, Playbook, Step};
+use crate::playbook::defaults;
+use crate::playbook::model::{GateQuestion, Keyspaces, Playbook, Renewal, Step};
 use crate::playbook::template::{self, ClusterContext, Params};
 use crate::topology::model::{HostIx, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -188,11 +189,21 @@ fn keyspaces(topology: &Topology, asked: &Keyspaces) -> BTreeMap<String, Planned
 fn setup(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Result<Vec<Setup>, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let mut setup = Vec::new();
+    if let Some(lock) = &playbook.lock {
+        let [run, undo] = [&lock.acquire, &lock.release].map(|command| steps::setup_words(command, cluster, params));
+        match (run, undo) {
+            (Ok(run), Ok(undo)) => {
+                let timeout_ms = milliseconds(defaults::LOCK_COMMAND);
+                setup.push(Setup { run, undo: Some(undo), timeout_ms, lock: true });
+            }
+            (run, undo) => errors.extend(run.err().into_iter().chain(undo.err())),
+        }
+    }
     for step in &playbook.setup {
         let run = steps::setup_words(&step.run, cluster, params);
         let undo = step.undo.as_ref().map(|undo| steps::setup_words(undo, cluster, params)).transpose();
         match (run, undo) {
-            (Ok(run), Ok(undo)) => setup.push(Setup { run, undo, timeout_ms: milliseconds(step.timeout) }),
+            (Ok(run), Ok(undo)) => setup.push(Setup { run, undo, timeout_ms: milliseconds(step.timeout), lock: false }),
             (run, undo) => errors.extend(run.err().into_iter().chain(undo.err())),
         }
     }
@@ -214,9 +225,26 @@ fn gates(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Resu
             poll_ms: milliseconds(gate.poll),
             stable: gate.stable,
             timeout_ms: milliseconds(gate.timeout),
+            lock: false,
         })
     };
-    playbook.gates.iter().map(gate).collect::<Result<_, Diagnostic>>().map_err(|error| vec![error])
+    let renewal = |renewal: &Renewal| {
+        Ok(Gate {
+            name: "lock".into(),
+            run: template::render_setup(&renewal.command, cluster, params)?,
+            measure: None,
+            max: None,
+            min: None,
+            poll_ms: milliseconds(renewal.every),
+            stable: 1,
+            timeout_ms: milliseconds(renewal.timeout),
+            lock: true,
+        })
+    };
+    // the lock first: what is wrong with it weighs most
+    let renewals = playbook.lock.iter().filter_map(|lock| lock.renewal.as_ref()).map(renewal);
+    let gates = renewals.chain(playbook.gates.iter().map(gate));
+    gates.collect::<Result<_, Diagnostic>>().map_err(|error| vec![error])
 }
 
 fn sorted(asked: &Keyspaces) -> Keyspaces {

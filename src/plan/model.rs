@@ -3,12 +3,15 @@
 //! The plan fixes *what* (rendered words, order of preference, limits); the machine in `job`
 //! chooses *when*. It is a permission set: a run may do less, never more.
 
+mod once;
+
 pub use super::order::HostOrder;
+pub use once::{Gate, Setup};
 
 use super::estimate::Time;
 use crate::playbook::model::{
-    ApproveScope, Availability, Check, DatacenterOrder, Demand, First, GateMeasure, Keyspaces, OnFailure, Retries,
-    StepKind, Strategy, TakesDown, Waivable, Waiver,
+    ApproveScope, Availability, Check, DatacenterOrder, Demand, First, Keyspaces, OnFailure, Retries, StepKind,
+    Strategy, TakesDown, Waivable, Waiver,
 };
 use crate::topology::model::{Placement, Replication};
 use schemars::JsonSchema;
@@ -211,35 +214,6 @@ pub struct Datacenter {
     pub order: HostOrder,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Setup {
-    pub run: Vec<String>,
-    pub undo: Option<Vec<String>>,
-    pub timeout_ms: u64,
-}
-
-/// A question whose good answer says that the cluster bears it well.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Gate {
-    pub name: String,
-    /// A command; empty where something is measured.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub run: Vec<String>,
-    /// Asked of the nodes that are not out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub measure: Option<GateMeasure>,
-    /// The number that is answered is at most so much (of a latency: milliseconds).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    pub poll_ms: u64,
-    pub stable: u32,
-    pub timeout_ms: u64,
-}
-
 /// One position of the chain: what holds for every host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -309,30 +283,6 @@ impl Plan {
     /// The first waiver that no longer holds on this day (`2026-12-31`: such days sort as their texts do).
     pub fn expired(&self, today: &str) -> Option<&Waiver> {
         self.waived.iter().find(|waiver| waiver.expires.as_str() < today)
-    }
-}
-
-impl Gate {
-    /// Does it compare a number?
-    pub fn bounded(&self) -> bool {
-        self.max.is_some() || self.min.is_some()
-    }
-
-    /// Whether a number is within the bounds, and what is said of it: `61.2 ms, at most 50 ms are allowed`.
-    pub fn judge(&self, number: f64) -> (bool, String) {
-        let unit = self.measure.map_or("", |measure| measure.unit());
-        // two decimals are enough for the eye; what is compared is the number itself
-        let shown = format!("{}{unit}", (number * 100.0).round() / 100.0);
-        let within = self.max.is_none_or(|max| number <= max) && self.min.is_none_or(|min| number >= min);
-        (within, format!("{shown}, {}", self.bounds()))
-    }
-
-    /// `at most 50 ms are allowed`.
-    pub fn bounds(&self) -> String {
-        let unit = self.measure.map_or("", |measure| measure.unit());
-        let bound = |word: &str, bound: Option<f64>| bound.map(|bound| format!("{word} {bound}{unit}"));
-        let both: Vec<String> = bound("at least", self.min).into_iter().chain(bound("at most", self.max)).collect();
-        format!("{} is allowed", both.join(" and "))
     }
 }
 

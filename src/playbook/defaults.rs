@@ -16,6 +16,12 @@ pub const GATE_POLL: Duration = Duration::from_secs(15);
 /// A gate that was bad for so long stops the run.
 pub const GATE_TIMEOUT: Duration = Duration::from_secs(30 * MINUTE);
 pub const GATE_STABLE: u32 = 3;
+/// Between two renewals of a lock.
+pub const LOCK_EVERY: Duration = Duration::from_secs(20);
+/// A lock that was not confirmed for so long stops the run.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5 * MINUTE);
+/// Of the commands that take and free a lock.
+pub const LOCK_COMMAND: Duration = Duration::from_secs(MINUTE);
 /// Before a step that failed is tried again.
 pub const RETRY_DELAY: Duration = Duration::from_secs(10);
 /// Of a `setup` command.
@@ -46,6 +52,7 @@ pub fn playbook(name: &str) -> Playbook {
         known_down: None,
         waive: Vec::new(),
         gates: Vec::new(),
+        lock: None,
         until: None,
         first: None,
         steps: Vec::new(),

@@ -4,7 +4,7 @@ use super::document::{Reads, reads_as};
 use super::meaning::{has_effect, kind_word};
 use super::model::{
     ApproveScope, Availability, Check, Checks, Command, Concurrency, DatacenterOrder, Demand, GateQuestion, Goal,
-    Groups, Keyspaces, OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy,
+    Groups, Keyspaces, Lock, OnFailure, Param, Phase, Playbook, Retries, SetupStep, Severity, Step, StepKind, Strategy,
     TakesDown, Targets, Then, Waivable,
 };
 use super::secret::Source;
@@ -73,6 +73,9 @@ pub fn explain(playbook: &Playbook) -> String {
         out.key(indent, "poll", &duration::print(gate.poll));
         out.key(indent, "stable", &gate.stable.to_string());
         out.key(indent, "timeout", &duration::print(gate.timeout));
+    }
+    if let Some(held) = &playbook.lock {
+        lock(&mut out, held);
     }
     if !playbook.setup.is_empty() {
         out.line(0, "setup:");
@@ -312,6 +315,17 @@ pub fn check_word(check: Check) -> &'static str {
 /// A check that may be waived, as the playbook writes it.
 pub fn waivable_word(check: Waivable) -> &'static str {
     Check::ALL.into_iter().find(|all| all.waivable() == Some(check)).map_or("", check_word)
+}
+
+fn lock(out: &mut Lines, lock: &Lock) {
+    out.line(0, "lock:");
+    out.key(2, "acquire", &command_text(&lock.acquire));
+    out.key(2, "release", &command_text(&lock.release));
+    if let Some(renewal) = &lock.renewal {
+        out.key(2, "renew", &command_text(&renewal.command));
+        out.key(2, "every", &duration::print(renewal.every));
+        out.key(2, "timeout", &duration::print(renewal.timeout));
+    }
 }
 
 fn setup(out: &mut Lines, step: &SetupStep) {

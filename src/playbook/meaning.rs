@@ -56,6 +56,7 @@ pub fn build(source: &str, root: &Node, written: written::Playbook) -> (Playbook
     let (each_host, demands_each_host) = reading.checks("checks.each-host", checks.each_host);
     playbook.checks = Checks { start, each_host, demands_start, demands_each_host };
     playbook.gates = reading.gates(written.gates);
+    playbook.lock = written.lock.map(|lock| reading.lock(lock));
     playbook.setup = reading.setup(written.setup);
     playbook.order = reading.order(written.order);
     playbook.known_down = written.known_down.map(|known| reading.known_down(known));

@@ -3,6 +3,7 @@
 mod check_facts;
 mod checks;
 mod gates;
+mod lock;
 mod groups;
 mod level;
 
@@ -11,6 +12,7 @@ pub use checks::{Check, Checks, Demand, Severity, Waivable, Waiver};
 pub use gates::{Gate, GateMeasure, GateQuestion};
 pub use groups::{Groups, ListedGroup};
 pub use level::{Availability, Level};
+pub use lock::{Lock, Renewal};
 
 use super::HostEntry;
 use crate::diagnostic::Span;
@@ -46,6 +48,8 @@ pub struct Playbook {
     pub known_down: Option<KnownDown>,
     pub waive: Vec<Waiver>,
     pub gates: Vec<Gate>,
+    /// What other automation sees while the run works.
+    pub lock: Option<Lock>,
     pub setup: Vec<SetupStep>,
     /// What makes a host already done: it is passed over, with the reason.
     pub until: Option<Goal>,
@@ -97,6 +101,7 @@ impl Playbook {
             commands.extend(step.command.iter_mut().chain(step.probe.iter_mut()).chain(step.undo.iter_mut()));
         }
         commands.extend(self.gates.iter_mut().filter_map(Gate::command_mut));
+        commands.extend(self.lock.iter_mut().flat_map(Lock::commands_mut));
         if let Groups::Command(command) = &mut self.groups {
             commands.push(command);
         }

@@ -22,7 +22,7 @@ pub use hosts::{KnownDown, Targets};
 pub use phase::Phase;
 pub use secret::Secret;
 pub use step::{BareStep, Step, StepMap, TakesDown, registered};
-pub use whole::{Setup, Waiver};
+pub use whole::{Lock, Setup, Waiver};
 
 use super::duration;
 use super::model::{DatacenterOrder, Strategy, Then};
@@ -75,6 +75,7 @@ pub struct Playbook {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub gates: Vec<Gate>,
+    pub lock: Option<Lock>,
     /// Commands that run once, before the first host; each `undo` when the run ends, in reverse order.
     #[serde(default)]
     pub setup: Vec<Setup>,

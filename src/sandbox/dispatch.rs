@@ -14,7 +14,7 @@ pub const SANDBOX: &str = "ROLLBOOK_SANDBOX";
 pub const HOST: &str = "ROLLBOOK_SANDBOX_HOST";
 
 /// The names under which this program is somebody else.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 22] = [
     "ssh",
     "nodetool",
     "sudo",
@@ -32,6 +32,11 @@ pub const NAMES: [&str; 17] = [
     "uptime",
     "pkill",
     "killall",
+    "apt-get",
+    "apt",
+    "dnf",
+    "yum",
+    "zypper",
 ];
 
 /// One run of a tool.
@@ -93,6 +98,7 @@ pub fn dispatch(argv0: &OsStr) -> Option<u8> {
         "systemctl" | "service" => tools::systemctl::run(&call),
         "reboot" | "shutdown" | "poweroff" | "halt" | "init" => tools::power::run(&call),
         "pkill" | "killall" => tools::systemctl::kill(&call),
+        "apt-get" | "apt" | "dnf" | "yum" | "zypper" => tools::packages::run(&call),
         _ => tools::machine::run(&call),
     };
     Some(finish(name, result))

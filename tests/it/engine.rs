@@ -412,8 +412,12 @@ async fn setup_runs_first_and_its_undo_last_whatever_happened() {
     let path = log.path().display().to_string();
     let write = move |what: &str| vec!["sh".into(), "-c".into(), format!("echo {what} ‹run.id› >>{path}")];
     let ground = Ground::new(|plan| {
-        let setup =
-            |n: u32| Setup { run: write(&format!("do{n}")), undo: Some(write(&format!("undo{n}"))), timeout_ms: 9000 };
+        let setup = |n: u32| Setup {
+            run: write(&format!("do{n}")),
+            undo: Some(write(&format!("undo{n}"))),
+            timeout_ms: 9000,
+            lock: false,
+        };
         plan.setup = vec![setup(1), setup(2)];
         plan.hosts[0].words[0].command = words("sh -c false");
     })

@@ -148,6 +148,11 @@ fn a_forgotten_level_is_caught() {
 }
 
 #[test]
+fn a_lock_that_is_anothers_is_caught() {
+    caught("go on without the lock", "(vii)", Rules { confirm_the_lock: false, ..Rules::default() }, None);
+}
+
+#[test]
 fn a_restart_without_proof_is_caught() {
     caught("no proof of restart", "(i)", Rules { prove_the_restart: false, ..Rules::default() }, None);
 }

@@ -12,6 +12,7 @@ mod engine;
 mod fuzz;
 mod language;
 mod lock;
+mod lock_commands;
 mod playbook;
 mod peers;
 mod persons;

@@ -336,6 +336,9 @@ fn nothing_acts_on_this_machine() {
         assert_eq!(said.exit, Some(1), "{words:?} {said:?}");
         assert!(said.err.contains("ssh HOST"), "{said:?}");
     }
+    let line = "apt-get (sandbox): nothing is installed or changed\n";
+    assert_eq!(Said::from(lab.command(&["apt-get", "--yes", "upgrade"]).output().unwrap()).out, line);
+    assert_eq!(lab.on("h1", "sudo apt-get update && sudo apt-get --yes upgrade"), line.repeat(2));
     assert!(sandbox::absences(lab.sandbox.dir()).unwrap().is_empty());
 }
 

@@ -168,6 +168,7 @@ impl<'a> Checks<'a> {
         if !job.hosts[host].disrupted || self.taken.get(&node).is_none_or(|taken| taken.proved) {
             self.not_known_down(job, world, node, now);
             self.not_known_cut(job, world, node, now);
+            self.not_without_the_lock(world, node, now);
         }
         self.taken.insert(node, Taken { proved: false });
     }

@@ -2,6 +2,7 @@
 
 use super::drive::{Change, Drive, START};
 use super::fault::{Fault, FaultKind, WorldFault};
+use super::lock;
 use crate::job::event::Ms;
 
 impl Drive<'_> {
@@ -29,6 +30,9 @@ impl Drive<'_> {
                 let back = after + self.dice.between(30_000, 1_200_000);
                 self.change(back, node, Change::Serve { ours: false });
             }
+        }
+        if hazards.interruptions > 0 {
+            self.world.lock_lost = lock::losses(self.scene.seed);
         }
         for Fault { node, kind } in &self.scene.faults {
             let FaultKind::World { at, lasts, what } = kind else { continue };

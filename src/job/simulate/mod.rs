@@ -8,6 +8,7 @@ mod drive;
 mod effect;
 mod fault;
 mod hazards;
+mod lock;
 mod scene;
 mod spare;
 mod shapes;

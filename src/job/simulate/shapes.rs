@@ -1,5 +1,6 @@
 //! Random clusters, random plans, random hazards.
 
+use super::lock;
 use super::scene::{Hazards, Scene};
 use crate::plan::dice::Dice;
 use crate::plan::level::{self, Room};
@@ -269,6 +270,9 @@ fn plan(dice: &mut Dice, topology: &Topology, ignored: Option<usize>) -> Plan {
         hosts: worked.into_iter().map(|node| Target { node, vars: BTreeMap::new(), words: words.clone() }).collect(),
         warnings: vec![],
     };
+    if Dice::new(dice.clone().roll() ^ 0x10CC).chance(250) {
+        lock::add(&mut plan);
+    }
     let phase = &mut plan.phases[0];
     (phase.first, phase.grace_ms) = (first, *dice.pick(&[0, 0, 20_000]));
     let mut aside = dice.aside();
@@ -320,7 +324,7 @@ fn person(dice: &mut Dice, steps: &[Step]) -> Option<First> {
 }
 
 fn setup(mut dice: Dice) -> Vec<Setup> {
-    let one = || Setup { run: vec!["true".into()], undo: Some(vec!["true".into()]), timeout_ms: 60_000 };
+    let one = || Setup { run: vec!["true".into()], undo: Some(vec!["true".into()]), timeout_ms: 60_000, lock: false };
     (0..*dice.pick(&[0, 0, 1, 2])).map(|_| one()).collect()
 }
 

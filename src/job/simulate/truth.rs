@@ -48,6 +48,8 @@ pub struct World {
     pub addresses: Vec<IpAddr>,
     pub by_address: BTreeMap<IpAddr, NodeIx>,
     pub convict: Vec<Vec<Ms>>,
+    /// When the playbook's lock is another's.
+    pub lock_lost: Vec<(Ms, Ms)>,
     statuses: Kept<Vec<bool>, StatusView>,
     gossips: Kept<Vec<u64>, GossipView>,
 }
@@ -82,6 +84,7 @@ impl World {
             by_address: addresses.iter().copied().zip(0..).collect(),
             addresses,
             convict,
+            lock_lost: vec![],
             statuses: Kept::default(),
             gossips: Kept::default(),
         }
@@ -117,6 +120,10 @@ impl World {
     }
 
     pub fn answer(&self, scene: &Scene, node: NodeIx, question: Question, now: Ms) -> Answer {
+        if let Question::Gate(gate) = question {
+            let lost = scene.plan.gates[gate].lock && self.lock_lost(now).is_some();
+            return Answer::Gate { open: !lost, said: if lost { "it is another's".into() } else { String::new() } };
+        }
         let of = &self.nodes[node];
         if self.silent(node, now) {
             return Answer::Unreadable("no answer in 30 s".into());
@@ -158,10 +165,9 @@ impl World {
                 topology: scene.topology.clone(),
                 schema_ids: BTreeSet::from(["s1".into()]),
             })),
-            Question::Gate(_) => Answer::Gate { open: true, said: String::new() },
             Question::Measure(Measure::Gate(_)) => Answer::Amount(0.0),
             Question::Measure(_) => Answer::Number(0),
-            Question::BootId | Question::Unit => unreachable!("answered above"),
+            Question::BootId | Question::Unit | Question::Gate(_) => unreachable!("answered above"),
         }
     }
 

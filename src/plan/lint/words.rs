@@ -77,6 +77,14 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
             found.push(format!("gate {:?} would be open without being asked", gate.name));
         }
     }
+    let locks = |locks: Vec<usize>| !matches!(locks[..], [] | [0]);
+    let of_setup = (0..plan.setup.len()).filter(|at| plan.setup[*at].lock).collect();
+    let renewals = (0..plan.gates.len()).filter(|at| plan.gates[*at].lock).collect();
+    let renewed = plan.gates.first().is_some_and(|gate| gate.lock);
+    let held = plan.setup.first().is_some_and(|setup| setup.lock && setup.undo.is_some());
+    if locks(of_setup) || locks(renewals) || (renewed && !held) {
+        found.push("the lock is taken first, once, and freed in the end; only what is taken is renewed".into());
+    }
     for setup in &plan.setup {
         command("setup", &setup.run, found);
         if let Some(undo) = &setup.undo {

@@ -1,8 +1,8 @@
-//! `cluster` and `setup`: how the cluster is reached, and what runs once.
+//! `cluster`, `lock` and `setup`: how the cluster is reached, and what runs once.
 
 use super::Reading;
 use crate::diagnostic::Diagnostic;
-use crate::playbook::model::{Access, Command, Keyspaces, SetupStep};
+use crate::playbook::model::{Access, Command, Keyspaces, Lock, Renewal, SetupStep};
 use crate::playbook::template::{Scope, safe};
 use crate::playbook::{defaults, written};
 
@@ -71,6 +71,29 @@ impl Reading<'_> {
             steps.push(SetupStep { run, undo, timeout, span: self.span(&path) });
         }
         steps
+    }
+
+    pub(super) fn lock(&mut self, written: written::Lock) -> Lock {
+        let acquire = self.command("lock.acquire", Scope::Setup, &written.acquire.0);
+        let release = self.command("lock.release", Scope::Setup, &written.release.0);
+        if written.renew.is_none() {
+            let given = [("every", &written.every), ("timeout", &written.timeout)];
+            for (key, _) in given.into_iter().filter(|(_, time)| time.is_some()) {
+                let error = Diagnostic::error(format!("`{key}` belongs to `renew`, and this lock has none"));
+                self.find(&format!("lock.{key}"), error.help("write `renew: COMMAND`, or leave it out"));
+            }
+        }
+        let renewal = written.renew.map(|renew| {
+            let command = self.command("lock.renew", Scope::Setup, &renew.0);
+            let every = written.every.map(|text| self.positive("lock.every", &text));
+            let timeout = written.timeout.map(|text| self.positive("lock.timeout", &text));
+            Renewal {
+                command,
+                every: every.unwrap_or(defaults::LOCK_EVERY),
+                timeout: timeout.unwrap_or(defaults::LOCK_TIMEOUT),
+            }
+        });
+        Lock { acquire, release, renewal }
     }
 
     fn safe_names(&mut self, path: &str, written: Vec<written::Name>) -> Vec<String> {

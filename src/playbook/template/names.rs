@@ -205,7 +205,7 @@ fn unknown(name: &str, scope: Scope, params: &BTreeSet<&str>) -> Diagnostic {
         let where_to = match scope {
             Scope::When => "`when` reads `params`, and `host.vars` of the host",
             Scope::Ssh => "`cluster.ssh` is the same for every host: it reads only `params`",
-            Scope::Setup => "`setup` runs once, not for a host: it reads `params`, `cluster` and `run`",
+            Scope::Setup => "`setup` and `lock` are not for a host: they read `params`, `cluster` and `run`",
             Scope::Gate => "a gate is asked about the whole cluster: it reads `params` and `cluster`",
             Scope::Nodetool => {
                 "`cluster.nodetool` asks what the cluster is: it reads only `params`, `host`, `cluster.ssh`, \

@@ -265,4 +265,17 @@ pub fn params(plan: &Plan) -> Option<String> {
     (!plan.params.is_empty()).then(|| each.collect::<Vec<_>>().join(", "))
 }
 
-pub const LOCK: &str = "the lock on these hosts holds within one $ROLLBOOK_HOME: a run elsewhere does not see it";
+/// Who else is kept away from these hosts, and how far that reaches.
+pub fn lock(plan: &Plan) -> Vec<String> {
+    let Some(taken) = plan.setup.iter().find(|setup| setup.lock) else {
+        return vec!["the lock on these hosts holds within one $ROLLBOOK_HOME: a run elsewhere does not see it".into()];
+    };
+    let mut lines =
+        vec![format!("taken before anything else, {} allowed: {}", time(taken.timeout_ms), taken.run.join(" "))];
+    lines.extend(plan.gates.iter().filter(|gate| gate.lock).map(|renewal| {
+        let (every, most) = (time(renewal.poll_ms), time(renewal.timeout_ms));
+        format!("confirmed every {every}; while it is not no host opens, for {most} at most: {}", renewal.run.join(" "))
+    }));
+    lines.extend(taken.undo.iter().map(|release| format!("freed when the process ends: {}", release.join(" "))));
+    lines
+}

@@ -17,7 +17,7 @@ pub fn plan_markdown(file: &PlanFile) -> String {
     text.push(list("Waits", facts::waits(&file.plan)));
     let mut limits = facts::limits(&file.plan);
     limits.extend(facts::checks(&file.plan).map(|checks| format!("checks {checks}, besides those always made")));
-    limits.push(facts::LOCK.into());
+    limits.extend(facts::lock(&file.plan).into_iter().map(|line| format!("lock: {line}")));
     text.push(list("Limits", limits));
     text.push(String::new());
     for warning in &file.plan.warnings {
@@ -80,7 +80,7 @@ fn phase_name(file: &PlanFile, phase: usize) -> Option<String> {
 fn steps(file: &PlanFile, text: &mut Vec<String>) {
     let plan = &file.plan;
     text.push("\n| | step | command | allowed | done when |\n|---:|---|---|---:|---|".into());
-    for setup in &plan.setup {
+    for setup in plan.setup.iter().filter(|setup| !setup.lock) {
         let time = facts::time(setup.timeout_ms);
         text.push(format!("| | before all hosts | {} | {time} | exit 0 |", code(&command(&setup.run))));
         text.extend(setup.undo.iter().map(|undo| format!("| | after all hosts | {} | | |", code(&command(undo)))));

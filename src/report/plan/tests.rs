@@ -89,7 +89,7 @@ fn every_setting_is_said() {
         |plan| {
             let run = vec!["reaper".into(), "pause".into()];
             let undo = Some(vec!["reaper".into(), "resume".into()]);
-            plan.setup.push(crate::plan::model::Setup { run, undo, timeout_ms: 60_000 });
+            plan.setup.push(crate::plan::model::Setup { run, undo, timeout_ms: 60_000, lock: false });
         },
         "before  reaper pause   (1m allowed)\n  after   reaper resume",
     );

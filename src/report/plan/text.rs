@@ -22,7 +22,7 @@ pub fn plan_text(file: &PlanFile, saved: Option<(&str, &str)>) -> String {
     if let Some(checks) = facts::checks(&file.plan) {
         text.push(format!("  checks  {checks}, besides those always made"));
     }
-    text.push(format!("  lock    {}", facts::LOCK));
+    block("lock", &facts::lock(&file.plan), &mut text);
     text.push(String::new());
     for warning in &file.plan.warnings {
         text.push(format!("warning: {}", terminal(&warning.message)));
@@ -40,7 +40,7 @@ pub fn plan_text(file: &PlanFile, saved: Option<(&str, &str)>) -> String {
 
 fn block(title: &str, lines: &[String], text: &mut Vec<String>) {
     let titles = std::iter::once(title).chain(std::iter::repeat(""));
-    text.extend(titles.zip(lines).map(|(title, line)| format!("  {title:6}  {line}")));
+    text.extend(titles.zip(lines).map(|(title, line)| format!("  {title:6}  {}", terminal(line))));
 }
 
 fn header(file: &PlanFile, text: &mut Vec<String>) {
@@ -103,7 +103,7 @@ fn phase_title(plan: &Plan, phase: usize) -> Option<String> {
 }
 
 fn steps(plan: &Plan, text: &mut Vec<String>) {
-    for setup in &plan.setup {
+    for setup in plan.setup.iter().filter(|setup| !setup.lock) {
         text.push(format!("  before  {}   ({} allowed)", command(&setup.run), facts::time(setup.timeout_ms)));
         text.extend(setup.undo.as_ref().map(|undo| format!("  after   {}", command(undo))));
     }

@@ -3,6 +3,7 @@
 
 pub mod machine;
 pub mod outside;
+pub mod packages;
 pub mod power;
 pub mod ssh;
 pub mod sudo;
