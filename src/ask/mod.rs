@@ -15,6 +15,7 @@ pub use cluster::Heard;
 pub use failure::{Failure, Reason};
 pub use ledger::Ledger;
 
+use crate::clock::now;
 use crate::job::event::{Measure, Ms, Question};
 use crate::job::view::Answer;
 use crate::plan::model::{Gate, NodeIx, Plan};
@@ -24,7 +25,7 @@ use crate::topology::nodetool::{self, ParseError};
 use shared::{Link, Sockets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 
 /// After this a call is ended and its answer unknown.
@@ -365,9 +366,4 @@ fn one_number(text: &str) -> Option<f64> {
 /// The first line, at most 200 characters.
 pub(crate) fn head(text: &str) -> String {
     nodetool::shown(text.lines().next().unwrap_or_default(), 200)
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn now() -> Ms {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Ms)
 }

@@ -1,8 +1,9 @@
 //! `rollbook approve`: a person lets a run go on, at its `approve` steps or behind its canary.
 
-use super::context::{Context, now, unusable, who};
+use super::context::{Context, unusable, who};
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
+use crate::clock::now;
 use crate::job::approval::{self, Pending};
 use crate::job::event::{Approval, Event, RunEvent, What};
 use crate::playbook::model::Then;

@@ -164,7 +164,7 @@ pub async fn carry_out(context: &Context, work: Work, cluster: &mut Cluster) -> 
 /// What planning has heard, as answers with their age: the run asks again for what is too old.
 fn already_heard(plan: &Plan, seen: Seen) -> Vec<Input> {
     // (a person who thinks, or a run on another cluster, may lie between)
-    let recent = super::context::now().saturating_sub(seen.at) <= SHAPE_MS;
+    let recent = crate::clock::now().saturating_sub(seen.at) <= SHAPE_MS;
     let shape = Input::Answered {
         node: 0,
         question: Question::Shape,

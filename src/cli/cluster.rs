@@ -178,7 +178,7 @@ impl Cluster {
             let failure = Failure::new(Exit::BadFile, found.message);
             Failure { help: found.help, ..failure }
         })?;
-        let at = crate::ask::now();
+        let at = crate::clock::now();
         let discovered = discover::discover_noting(&words, &self.seeds, self.env_for(params), &self.ledger)
             .await
             .map_err(not_discovered)?;

@@ -3,12 +3,10 @@
 use super::arguments::{Common, When};
 use super::exit::{Exit, Failure};
 use crate::diagnostic::lines;
-use crate::job::event::Ms;
 use crate::store::{Store, StoreError, home};
 use std::io::IsTerminal;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The common options, settled.
 #[derive(Clone, Debug)]
@@ -67,11 +65,6 @@ pub fn unusable(error: StoreError) -> Failure {
         _ => Exit::Unreachable,
     };
     Failure { help: error.help(), ..Failure::new(exit, error.to_string()) }
-}
-
-/// Milliseconds since the Unix epoch.
-pub fn now() -> Ms {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Ms)
 }
 
 /// Who is at work, for journals and leases: `user@machine`.

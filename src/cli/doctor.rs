@@ -3,11 +3,12 @@
 use super::arguments::Where;
 use super::carry_out::{self, not_carried_out};
 use super::cluster::Cluster;
-use super::context::{Context, now, unusable};
+use super::context::{Context, unusable};
 use super::exit::{Exit, Failure};
 use super::planning::{self, Choice};
 use super::{playbook_file, secrets};
 use crate::ask::Asker;
+use crate::clock::now;
 use crate::execute::engine::{EngineError, held};
 use crate::job::apply::apply;
 use crate::job::decide::decide;

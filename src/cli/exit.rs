@@ -47,7 +47,7 @@ Exit codes:
   4    stopped; can be resumed
   5    refused for safety
   6    stale: the cluster or the playbook is no longer the one of the plan
-  7    locked by another run
+  7    locked by another run, or the playbook's lock: is another's
   9    an approval is missing; can be resumed
   10   hosts in doubt
   64   wrong usage

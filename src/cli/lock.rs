@@ -1,9 +1,10 @@
 //! `rollbook lock`: who holds which hosts, and the way out where whoever holds them is lost.
 
 use super::arguments::Format;
-use super::context::{Context, now, tell, unusable, who};
+use super::context::{Context, tell, unusable, who};
 use super::earlier_run::Earlier;
 use super::exit::{Exit, Failure};
+use crate::clock::now;
 use crate::diagnostic::{line, terminal};
 use crate::display::stamp;
 use crate::store::{Doing, Lease, short};

@@ -1,8 +1,9 @@
 //! `rollbook resolve`: a person says what became of a host that failed, is in doubt, or waits for an answer.
 
-use super::context::{Context, now, unusable, who};
+use super::context::{Context, unusable, who};
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
+use crate::clock::now;
 use crate::job::apply::apply;
 use crate::job::event::{Event, HostEvent, Resolution, What};
 use crate::job::model::Standing;

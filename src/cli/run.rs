@@ -3,10 +3,11 @@
 use super::arguments::Where;
 use super::carry_out::{self, Work};
 use super::cluster::Cluster;
-use super::context::{Context, now, unusable, who};
+use super::context::{Context, unusable, who};
 use super::exit::{Exit, Failure};
 use super::planning::{self, Choice};
 use super::{ask_person, playbook_file, saved_plan, secrets};
+use crate::clock::now;
 use crate::plan::model::PlanFile;
 use crate::store::NewRun;
 use clap::Args;

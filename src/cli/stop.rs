@@ -1,7 +1,8 @@
 //! `rollbook stop`: a run opens no further host; hosts in work finish their chain.
 
-use super::context::{Context, now, unusable, who};
+use super::context::{Context, unusable, who};
 use super::exit::{Exit, Failure};
+use crate::clock::now;
 use clap::Args;
 
 #[derive(Args, Debug)]

@@ -1,10 +1,10 @@
 //! `rollbook why`: why this host is not running now, or comes in this wave.
 
 use super::context::Context;
-use super::context::now;
 use super::earlier_run::{Earlier, target};
 use super::exit::{Exit, Failure};
 use super::{playbook_file, saved_plan};
+use crate::clock::now;
 use crate::diagnostic::lines;
 use crate::display::{sentence, summary};
 use crate::job::event::{HostEvent, What};

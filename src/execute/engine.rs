@@ -3,7 +3,8 @@
 
 use super::process::{Control, Launcher};
 use super::{adoption, orders, output, remarks};
-use crate::ask::{self, Asker};
+use crate::ask::Asker;
+use crate::clock;
 use crate::display::Display;
 use crate::job::apply::{IllegalTransition, apply};
 use crate::job::decide::decide;
@@ -118,7 +119,7 @@ impl<'a> Engine<'a> {
         let ids = held(frame);
         let leased = blocking(&ctx.store, move |store| {
             let host_ids = ids.iter().map(String::as_str).collect();
-            let (reason, at) = (reason.as_deref(), ask::now());
+            let (reason, at) = (reason.as_deref(), clock::now());
             store.acquire_leases(&LeaseRequest { run: &run, cluster: &cluster, host_ids, by: &by, reason, at })
         });
         let run = ctx.run.clone();
@@ -128,11 +129,14 @@ impl<'a> Engine<'a> {
         }
         let journal = blocking(&ctx.store, move |store| store.events_after(&run, 0)).await?;
         let mut job = Job::new(plan);
+        if let Some((_, last)) = journal.last() {
+            clock::not_before(last.at);
+        }
         for (_, event) in &journal {
             apply(plan, &mut job, event)?;
         }
         let (view, tasks, asks, requests) = (View::default(), BTreeMap::new(), JoinSet::new(), VecDeque::new());
-        Ok(Engine { file, frame, ctx, job, view, tasks, asks, requests, ticked: ask::now() })
+        Ok(Engine { file, frame, ctx, job, view, tasks, asks, requests, ticked: clock::now() })
     }
 
     async fn go(&mut self) -> Result<Outcome, EngineError> {
@@ -183,7 +187,7 @@ impl<'a> Engine<'a> {
         for (host, how) in std::mem::take(&mut self.ctx.settle) {
             events.push(What::Host { host, event: HostEvent::Resolved { how, by: self.ctx.by.clone() } });
         }
-        let at = ask::now();
+        let at = clock::now();
         let (events, mut job): (Vec<Event>, _) =
             (events.into_iter().map(|what| Event { at, what }).collect(), self.job.clone());
         self.fold(&mut job, &events)?;
@@ -203,7 +207,7 @@ impl<'a> Engine<'a> {
             let began = Instant::now();
             let (mut job, mut events, mut actions) = (None, Vec::new(), Vec::new());
             let wake_at = loop {
-                let decision = decide(self.frame, job.as_ref().unwrap_or(&self.job), &self.view, ask::now());
+                let decision = decide(self.frame, job.as_ref().unwrap_or(&self.job), &self.view, clock::now());
                 if decision.is_empty() {
                     break Some(decision.wake_at);
                 }
@@ -236,7 +240,7 @@ impl<'a> Engine<'a> {
 
     /// Takes inputs in, in the order in which they came; what became true by them is one write.
     async fn take(&mut self, inputs: Vec<Input>) -> Result<(), EngineError> {
-        let now = ask::now();
+        let now = clock::now();
         let (mut job, mut events, mut remarks) = (None, Vec::new(), Vec::new());
         for input in inputs {
             if let Input::Ended { task, .. } = &input {
@@ -312,7 +316,7 @@ impl<'a> Engine<'a> {
                 }
             },
             Action::End { task, timed_out } => {
-                self.name_stopped(task, ask::now());
+                self.name_stopped(task, clock::now());
                 if let Some(control) = self.tasks.get(&task) {
                     control.end(timed_out);
                 }
@@ -339,7 +343,7 @@ impl<'a> Engine<'a> {
             if let Some(told) = self.requests.pop_front() {
                 return Ok(Input::Told(told));
             }
-            let now = ask::now();
+            let now = clock::now();
             // (a clock that was set back must not silence us either)
             if now < self.ticked || now - self.ticked >= TICK_MS {
                 self.ticked = now;
@@ -349,7 +353,7 @@ impl<'a> Engine<'a> {
                     display.waiting(self.frame.plan, &waits, now);
                 }
             }
-            let now = ask::now();
+            let now = clock::now();
             if wake_at.is_some_and(|at| at <= now) {
                 return Ok(Input::Woke);
             }
@@ -391,7 +395,7 @@ impl<'a> Engine<'a> {
         let running = self.tasks.len();
         let sentence = format!("{error}; nothing further is started, {running} commands that run are waited for");
         for display in &mut self.ctx.displays {
-            display.trouble(&sentence, ask::now());
+            display.trouble(&sentence, clock::now());
         }
         while !self.tasks.is_empty() {
             match self.ctx.rx.recv().await {
@@ -423,7 +427,7 @@ fn announce(frame: &Frame, job: &Job, view: &mut View, action: &Action) {
         Action::End { task, .. } => Input::Ending { task: *task },
         Action::Spawn(_) => return,
     };
-    observe(frame, job, view, &input, ask::now());
+    observe(frame, job, view, &input, clock::now());
 }
 
 /// A call to the store, which waits for the disk, off the threads that everything else runs on.

@@ -2,7 +2,8 @@
 
 use super::engine::RunContext;
 use super::process::ProcessSpec;
-use crate::ask::{self, Asker};
+use crate::ask::Asker;
+use crate::clock;
 use crate::diagnostic::Diagnostic;
 use crate::job::event::{Ms, Question};
 use crate::job::model::Job;
@@ -75,7 +76,7 @@ fn sentence(diagnostic: Diagnostic) -> String {
 /// Asks, and sends the answer; if the asking itself breaks, that is an answer too: without one the
 /// machine would wait for it for ever.
 pub(super) async fn ask(asker: Arc<Asker>, node: NodeIx, question: Question, tx: UnboundedSender<Input>) {
-    let mut promise = Promise { node, question, asked: ask::now(), tx: Some(tx) };
+    let mut promise = Promise { node, question, asked: clock::now(), tx: Some(tx) };
     let reply = asker.ask(node, question).await;
     promise.keep(reply.answer, reply.asked, reply.at);
 }
@@ -99,6 +100,6 @@ impl Promise {
 impl Drop for Promise {
     fn drop(&mut self) {
         let asked = self.asked;
-        self.keep(Answer::Unreadable("the asking broke off".to_owned()), asked, ask::now());
+        self.keep(Answer::Unreadable("the asking broke off".to_owned()), asked, clock::now());
     }
 }

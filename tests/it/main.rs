@@ -6,6 +6,7 @@ mod availability;
 mod cli;
 mod cli_exec;
 mod cli_run;
+mod clock;
 mod crash;
 mod desk;
 mod engine;

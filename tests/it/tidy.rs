@@ -11,12 +11,12 @@ const NOUNS: [&str; 5] = ["playbook", "topology", "plan", "job", "report"];
 
 /// What a verb may import beside the nouns.
 const VERBS: [(&str, &[&str]); 6] = [
-    ("ask", &[]),
+    ("ask", &["clock"]),
     ("discover", &["ask"]),
     ("store", &[]),
     ("display", &[]),
     ("sandbox", &[]),
-    ("execute", &["ask", "discover", "store", "display"]),
+    ("execute", &["ask", "clock", "discover", "store", "display"]),
 ];
 
 /// A noun knows no clock, no world and no order of a hash seed.

@@ -148,7 +148,7 @@ fn equal_replication_is_computed_once() {
         assert!(!topology.placement.contains_key("twin"));
         twins += 1;
     }
-    assert_eq!(twins, 4);
+    assert_eq!(twins, 5);
 }
 
 /// Nodes that answer as they did in a capture, but for one range of `system_auth`, which they put on another host.

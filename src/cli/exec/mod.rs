@@ -69,7 +69,7 @@ async fn clusters(context: &Context, flags: &Flags, access: &Access) -> anyhow::
         if clusters.iter().any(|(_, known)| known.topology.hosts.iter().any(|host| at.contains(&host.address))) {
             continue;
         }
-        let (ledger, began) = (Default::default(), crate::ask::now());
+        let (ledger, began) = (Default::default(), crate::clock::now());
         match discover::discover_noting(&words, std::slice::from_ref(seed), Default::default(), &ledger).await {
             Ok(found) if clusters.iter().any(|(_, known)| same(known, &found)) => {}
             Ok(found) => {

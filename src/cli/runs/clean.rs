@@ -1,8 +1,9 @@
 //! `rollbook runs clean`: forgets finished runs and the sandboxes that nobody needs.
 
 use crate::cli::arguments::age;
-use crate::cli::context::{Context, now, unusable};
+use crate::cli::context::{Context, unusable};
 use crate::cli::exit::Exit;
+use crate::clock::now;
 use crate::store::{Store, short};
 use clap::Args;
 use std::collections::BTreeSet;

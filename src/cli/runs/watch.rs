@@ -1,9 +1,10 @@
 //! `rollbook runs watch`: the events of a run as they become durable, until it ends.
 
 use crate::cli::carry_out::exit_of;
-use crate::cli::context::{Context, now, unusable};
+use crate::cli::context::{Context, unusable};
 use crate::cli::earlier_run::{Earlier, stands};
 use crate::cli::exit::{Exit, Failure};
+use crate::clock::now;
 use crate::diagnostic::line;
 use crate::display::{noted, sentence, stamp};
 use crate::store::RunState;

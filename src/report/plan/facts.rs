@@ -270,12 +270,18 @@ pub fn lock(plan: &Plan) -> Vec<String> {
     let Some(taken) = plan.setup.iter().find(|setup| setup.lock) else {
         return vec!["the lock on these hosts holds within one $ROLLBOOK_HOME: a run elsewhere does not see it".into()];
     };
-    let mut lines =
-        vec![format!("taken before anything else, {} allowed: {}", time(taken.timeout_ms), taken.run.join(" "))];
+    let mut lines = vec![format!(
+        "the lock is taken before anything else, {} allowed: {}",
+        time(taken.timeout_ms),
+        taken.run.join(" ")
+    )];
     lines.extend(plan.gates.iter().filter(|gate| gate.lock).map(|renewal| {
         let (every, most) = (time(renewal.poll_ms), time(renewal.timeout_ms));
-        format!("confirmed every {every}; while it is not no host opens, for {most} at most: {}", renewal.run.join(" "))
+        format!(
+            "it is confirmed every {every}; while it is not no host opens, for {most} at most: {}",
+            renewal.run.join(" ")
+        )
     }));
-    lines.extend(taken.undo.iter().map(|release| format!("freed when the process ends: {}", release.join(" "))));
+    lines.extend(taken.undo.iter().map(|release| format!("it is freed when the process ends: {}", release.join(" "))));
     lines
 }

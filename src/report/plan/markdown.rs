@@ -17,7 +17,7 @@ pub fn plan_markdown(file: &PlanFile) -> String {
     text.push(list("Waits", facts::waits(&file.plan)));
     let mut limits = facts::limits(&file.plan);
     limits.extend(facts::checks(&file.plan).map(|checks| format!("checks {checks}, besides those always made")));
-    limits.extend(facts::lock(&file.plan).into_iter().map(|line| format!("lock: {line}")));
+    limits.extend(facts::lock(&file.plan));
     text.push(list("Limits", limits));
     text.push(String::new());
     for warning in &file.plan.warnings {
