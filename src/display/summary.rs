@@ -234,8 +234,9 @@ fn counts(job: &Job, events: &[Event], about: &About) -> String {
     let counts: Vec<String> = counted.iter().map(|(result, count)| format!("{count} {result}")).collect();
     let (first, last) = (events.first().map_or(0, |event| event.at), events.last().map_or(0, |event| event.at));
     format!(
-        "{} hosts: {}; {} from {}\n",
+        "{} host{}: {}; {} from {}\n",
         job.hosts.len(),
+        if job.hosts.len() == 1 { "" } else { "s" },
         counts.join(", "),
         duration(last.saturating_sub(first)),
         stamp(first)

@@ -114,10 +114,20 @@ impl Start<'_> {
         complete &= self.releases(evidence, since)?;
         let nodes = self.wanted().collect();
         match measure::judge(self.frame, evidence, &self.phase.demands_start, None, &nodes)? {
-            Some(warnings) => self.warnings.replace(warnings),
+            Some(warnings) => self.warnings.replace(self.known_down_but_up(&views).chain(warnings).collect()),
             None => return Ok(false),
         };
         Ok(complete)
+    }
+
+    /// It counts as down, and is not worked on: perhaps the playbook is older than its return.
+    fn known_down_but_up<'s>(&'s self, views: &'s [(NodeIx, Seen)]) -> impl Iterator<Item = String> + 's {
+        let up = |node: &&NodeIx| !views.is_empty() && views.iter().all(|(_, view)| view.up(**node));
+        let known = self.frame.plan.known_down.iter().filter(up);
+        known.map(|node| {
+            let address = self.frame.address(*node);
+            format!("`known-down` names {address}, which is up: it is not worked on, and counts as down")
+        })
     }
 
     fn wanted(&self) -> impl Iterator<Item = NodeIx> + '_ {

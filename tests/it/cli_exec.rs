@@ -78,7 +78,7 @@ fn what_nobody_knows_is_waited_for_and_nothing_is_believed_on_request() {
 fn flags_that_narrow_and_limit() {
     let desk = three();
     let exec = |words: &[&str]| desk.on_cluster(&[&["exec"], words].concat());
-    expect(exec(&["--host", "10.10.0.12", "--", "hostname"]), 0, &["1 hosts: 1 done"]);
+    expect(exec(&["--host", "10.10.0.12", "--", "hostname"]), 0, &["1 host: 1 done"]);
     // Its own seeds, as cstarpar has it.
     expect(desk.rollbook(&["exec", "--host", "10.10.0.12", "10.10.0.13", "--", "hostname"]), 0, &["2 done"]);
     let hosts = desk.file("hosts.txt", "10.10.0.11\n\n10.10.0.13\n");
