@@ -41,7 +41,7 @@ impl Hold {
         match self {
             Hold::Slots(limit) => format!("`max-hosts` {limit}: every slot is taken"),
             Hold::Datacenter(name) => format!("data centre {name} comes first"),
-            Hold::Rack(name) => format!("rack {name} is finished before the next opens"),
+            Hold::Rack(name) => format!("a host of rack {name}, which comes first, would have to wait for it"),
             Hold::Conflict(other) => frame.why(job, node, *other),
             Hold::Level(others) => {
                 let away = |other: NodeIx| others.contains(&other);
@@ -58,7 +58,7 @@ impl Hold {
         match self {
             Hold::Slots(limit) => format!("a free slot (`max-hosts` {limit})"),
             Hold::Datacenter(name) => format!("data centre {name}, which comes first"),
-            Hold::Rack(name) => format!("the rest of rack {name}, which is finished before the next opens"),
+            Hold::Rack(name) => format!("the rest of rack {name}, which comes first"),
             Hold::Conflict(other) => format!("{}: {}", frame.address(*other), frame.why(job, node, *other)),
             Hold::Level(others) => {
                 format!("{}: {}", names(frame, others.iter().copied()), self.words(frame, job, node))

@@ -66,7 +66,7 @@ pub struct Frame<'a> {
     /// Of each node the numbers of its data centre and of its rack: names are compared once.
     datacenters: Vec<usize>,
     racks: Vec<usize>,
-    /// Of each phase, does a data centre finish one rack before the next? By its number.
+    /// Of each phase, does one rack of a data centre come before the next? By its number.
     rack_by_rack: Vec<Vec<bool>>,
     /// Nodes in the order in which they are preferred as observers: one a rack and data centre in turn.
     pub observers: Vec<NodeIx>,
@@ -211,7 +211,7 @@ impl<'a> Frame<'a> {
         self.siblings[host].iter().copied().filter(|other| hosts.contains(other))
     }
 
-    /// Do both lie where their turn may come at once: in one data centre and, where racks are finished one by one, in one
+    /// Do both lie where their turn comes together, as a rule: in one data centre and, where racks come one by one, in one
     /// rack?
     pub fn may_come_together(&self, job: &Job, a: NodeIx, b: NodeIx) -> bool {
         self.datacenters[a] == self.datacenters[b] && (!self.rack_by_rack(job, a) || self.racks[a] == self.racks[b])
@@ -226,7 +226,7 @@ impl<'a> Frame<'a> {
         self.racks[a] == self.racks[b]
     }
 
-    /// Does its data centre finish one rack before the next, in this phase?
+    /// Does one rack of its data centre come before the next, in this phase?
     pub fn rack_by_rack(&self, job: &Job, node: NodeIx) -> bool {
         self.rack_by_rack[job.phase][self.datacenters[node]]
     }

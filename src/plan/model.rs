@@ -205,7 +205,7 @@ pub struct Group {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Datacenter {
     pub name: String,
-    /// No two hosts of one rack share a range: finish a rack before the next opens.
+    /// No two hosts of one rack share a range: one rack comes before the next.
     pub rack_by_rack: bool,
     /// In order.
     pub racks: Vec<String>,

@@ -238,11 +238,11 @@ fn guesses(plan: &Plan, warnings: &mut Vec<Warning>) {
         let Some(why) = &step.guessed else { continue };
         let what = match step.takes_down {
             TakesDown::Nothing => continue, // shown beside the step; a warning each time would be read no more
-            TakesDown::Restart => "the service (restart)",
-            TakesDown::Reboot => "the host (reboot)",
-            TakesDown::Unknown => "perhaps something: it is treated as if it did",
+            TakesDown::Restart => "takes down the service (restart)",
+            TakesDown::Reboot => "takes down the host (reboot)",
+            TakesDown::Unknown => "may take something down, and is treated as if it did",
         };
-        let message = format!("step {} (`{}`) takes down {what}; a guess: {why}", number + 1, step.name);
+        let message = format!("step {} (`{}`) {what}; a guess: {why}", number + 1, step.name);
         warnings.push(warning(message, "say it: `takes-down: nothing | restart | reboot` (`exec`: `--expect`)"));
     }
 }

@@ -104,6 +104,10 @@ const SSH_VALUES: &str = "bcDEeFIiJLlmOopQRSWwB";
 pub fn takes_down(words: &[String], script_text: Option<&str>) -> (TakesDown, String) {
     let texts: Vec<&str> = words.iter().map(String::as_str).chain(script_text).collect();
     let tokens: Vec<&str> = texts.iter().flat_map(|text| tokens(text)).collect();
+    let level = |pair: &&[&str]| program(pair[0]) == "init" && matches!(pair[1], "0" | "6");
+    if let Some(pair) = tokens.windows(2).find(level) {
+        return (TakesDown::Reboot, format!("the words `{}`", pair.join(" ")));
+    }
     for (list, takes) in [(&REBOOT[..], TakesDown::Reboot), (&RESTART[..], TakesDown::Restart)] {
         if let Some(found) = tokens.iter().find(|token| list.contains(&program(token))) {
             return (takes, format!("the word `{found}`"));
@@ -219,6 +223,7 @@ mod tests {
             "ssh h 'sudo /sbin/shutdown -r now'",
             "ssh h 'true && poweroff'",
             "ssh h systemctl reboot",
+            "ssh h 'systemctl stop x; /sbin/init 6'",
         ] {
             assert_eq!(guess(text), TakesDown::Reboot, "{text}");
         }

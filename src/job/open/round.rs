@@ -9,6 +9,7 @@ use crate::plan::node_set::NodeSet;
 use crate::playbook::model::{DatacenterOrder, Strategy};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// So many candidates are looked at side by side; more would only wear the nodes out with questions.
 const CANDIDATES: usize = 32;
@@ -29,9 +30,15 @@ pub struct Round<'a> {
     begun: u32,
     /// Does anybody work on a host?
     busy: bool,
-    /// Of each data centre the first host that waits and is not blocked, once it was looked for: it is asked of every
-    /// host that waits.
-    first: RefCell<BTreeMap<usize, Option<TargetIx>>>,
+    /// Of each data centre the rack that is open, once it was looked for: it is asked of every host that waits.
+    racks: RefCell<BTreeMap<usize, Option<Rc<OpenRack>>>>,
+}
+
+/// The rack of the first host that waits and is not blocked, in the plan's order, which the playbook may have changed.
+struct OpenRack {
+    first: NodeIx,
+    /// Its hosts that wait so, as bits.
+    waiting: NodeSet,
 }
 
 impl<'a> Round<'a> {
@@ -47,13 +54,13 @@ impl<'a> Round<'a> {
             taken: job.out_targets().count() as u32,
             begun: job.begun(frame.plan),
             busy: job.hosts.busy(),
-            first: RefCell::default(),
+            racks: RefCell::default(),
         }
     }
 
     pub(super) fn block(&mut self, unit: &[TargetIx]) {
         self.blocked.extend(unit);
-        self.first.get_mut().clear();
+        self.racks.get_mut().clear();
     }
 
     /// Every slot is taken, and somebody works on one of those hosts or is about to: nobody else need be looked at.
@@ -102,15 +109,22 @@ impl<'a> Round<'a> {
 
     /// Who of those that are out, or about to be, excludes it.
     fn conflict(&self, node: NodeIx) -> Option<NodeIx> {
+        self.excluded_by(node, &self.away, || self.out.iter().chain(&self.reserved).copied())
+    }
+
+    /// Who of these excludes it: the same nodes as bits, and one by one.
+    fn excluded_by<I: Iterator<Item = NodeIx>>(
+        &self,
+        node: NodeIx,
+        set: &NodeSet,
+        each: impl FnOnce() -> I,
+    ) -> Option<NodeIx> {
         // (where only pairs count, which is most often so, they are not looked at one by one)
         let simple = self.frame.strategy(self.job) == Strategy::Topology
             && self.frame.room(self.job).is_none()
             && self.frame.plan.known_down.is_empty();
-        let found = simple.then(|| self.frame.conflicts.first_that_shares(node, &self.away)).flatten();
-        found.unwrap_or_else(|| {
-            let mut all = self.out.iter().chain(&self.reserved);
-            all.find(|out| self.frame.exclude_each_other(self.job, node, **out)).copied()
-        })
+        let found = simple.then(|| self.frame.conflicts.first_that_shares(node, set)).flatten();
+        found.unwrap_or_else(|| each().find(|other| self.frame.exclude_each_other(self.job, node, *other)))
     }
 
     /// The next data centre opens when the one before has no host in work, failed, lost or in doubt, nor waiting.
@@ -131,21 +145,29 @@ impl<'a> Round<'a> {
         before.map(|datacenter| &datacenter.name).find(|name| busy(name)).map(|name| Hold::Datacenter(name.clone()))
     }
 
-    /// Only hosts of the first rack that still has waiting hosts may open: a free slot may stay idle.
+    /// Only hosts of the first rack that still has waiting hosts may open, and those of a later one for which none of these
+    /// would have to wait: a free slot may stay idle.
     fn rack_before(&self, node: NodeIx) -> Option<Hold> {
         if !self.frame.rack_by_rack(self.job, node) {
             return None;
         }
         let datacenter = self.frame.datacenter(node);
-        // the first that waits says which rack is open: in the plan's order, which the playbook may have changed
-        let look = || {
-            let waits = |target: &TargetIx| self.job.hosts[*target].waits();
-            let mut here = self.of(|at| self.frame.datacenter(at) == datacenter);
-            here.find(|target| waits(target) && !self.blocked.contains(target))
-        };
-        let first = (*self.first.borrow_mut().entry(datacenter).or_insert_with(look))?;
-        let first = self.frame.plan.hosts[first].node;
-        (!self.frame.one_rack(first, node)).then(|| Hold::Rack(self.frame.plan.nodes[first].rack.clone()))
+        let open =
+            Rc::clone(self.racks.borrow_mut().entry(datacenter).or_insert_with(|| self.open(datacenter)).as_ref()?);
+        let later = !self.frame.one_rack(open.first, node);
+        let each = || (0..self.frame.plan.nodes.len()).filter(|other| open.waiting.contains(*other));
+        let held = later && self.excluded_by(node, &open.waiting, each).is_some();
+        held.then(|| Hold::Rack(self.frame.plan.nodes[open.first].rack.clone()))
+    }
+
+    fn open(&self, datacenter: usize) -> Option<Rc<OpenRack>> {
+        let plan = self.frame.plan;
+        let waits = |target: &TargetIx| self.job.hosts[*target].waits() && !self.blocked.contains(target);
+        let here = || self.of(|at| self.frame.datacenter(at) == datacenter).filter(waits);
+        let mut nodes = here().map(|target| plan.hosts[target].node);
+        let first = nodes.next()?;
+        let others = nodes.filter(|node| self.frame.one_rack(first, *node));
+        Some(Rc::new(OpenRack { first, waiting: std::iter::once(first).chain(others).collect() }))
     }
 
     fn of(&self, test: impl Fn(NodeIx) -> bool) -> impl Iterator<Item = TargetIx> {

@@ -84,7 +84,10 @@ fn everybody_conflicts_guesses_and_what_is_not_listed() {
         plan.steps.insert(0, run);
         samples::all_in_one(plan);
     });
-    assert!(found[0].message.contains("step 1 (`run`) takes down perhaps something"), "{found:?}");
+    assert!(
+        found[0].message.contains("step 1 (`run`) may take something down, and is treated as if it did"),
+        "{found:?}"
+    );
     let found = after(|plan| {
         plan.protect = Keyspaces::Only(vec!["orders".into()]);
         replicate(plan, "other", in_dc1(3), false);
