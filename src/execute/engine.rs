@@ -8,7 +8,7 @@ use crate::clock;
 use crate::display::Display;
 use crate::job::apply::{IllegalTransition, apply};
 use crate::job::decide::decide;
-use crate::job::event::{Event, HostEvent, Ms, Outcome, Resolution, RunEvent, What};
+use crate::job::event::{End, Event, HostEvent, Ms, Outcome, Resolution, RunEvent, What};
 use crate::job::heard::View;
 use crate::job::model::{Job, Stage};
 use crate::job::observe::{facts, observe};
@@ -206,6 +206,7 @@ impl<'a> Engine<'a> {
         loop {
             let began = Instant::now();
             let (mut job, mut events, mut actions) = (None, Vec::new(), Vec::new());
+            let judged = clock::now();
             let wake_at = loop {
                 let decision = decide(self.frame, job.as_ref().unwrap_or(&self.job), &self.view, clock::now());
                 if decision.is_empty() {
@@ -226,9 +227,8 @@ impl<'a> Engine<'a> {
                 }
             };
             self.journal(job, events).await?;
-            for action in actions {
-                self.perform(action);
-            }
+            let late = clock::now().saturating_sub(judged) > orders::LATE_MS;
+            actions.into_iter().for_each(|action| self.perform(action, late));
             if let Some(wake_at) = wake_at {
                 return Ok(wake_at);
             }
@@ -299,8 +299,10 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn perform(&mut self, action: Action) {
+    /// `late`: what it was decided by is old; a step does not begin by that, and is judged anew.
+    fn perform(&mut self, action: Action, late: bool) {
         match action {
+            Action::Spawn(task @ Task::Step { .. }) if late => self.ended(task, End::NeverBegan),
             Action::Ask((node, question)) => {
                 self.asks.spawn(orders::ask(self.ctx.asker.clone(), node, question, self.ctx.tx.clone()));
             }
@@ -309,11 +311,7 @@ impl<'a> Engine<'a> {
                     let control = super::process::spawn(&self.ctx.launcher, task, spec, self.ctx.tx.clone());
                     self.tasks.insert(task, control);
                 }
-                Err(because) => {
-                    let end = crate::job::event::End::NotSpawned { because };
-                    // Our own receiver lives as long as we do.
-                    let _ = self.ctx.tx.send(Input::Ended { task, end, registered: None });
-                }
+                Err(because) => self.ended(task, End::NotSpawned { because }),
             },
             Action::End { task, timed_out } => {
                 self.name_stopped(task, clock::now());
@@ -322,6 +320,10 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+    }
+
+    fn ended(&self, task: Task, end: End) {
+        let _ = self.ctx.tx.send(Input::Ended { task, end, registered: None }); // (our own receiver lives as long as we do)
     }
 
     /// A command that is stopped would never have ended by itself; whoever reads of the deadline should know.

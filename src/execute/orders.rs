@@ -21,6 +21,10 @@ use tokio::sync::mpsc::UnboundedSender;
 /// connect, to a host that is busy, needs some of it; one whose host went away under it never ends.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
 
+/// Between a decision and what it does lies a write to the disk. Where that took longer (the disk, or the process stood
+/// still), answers and a lock that it was made by no longer count.
+pub(super) const LATE_MS: Ms = 3_000;
+
 /// The process of a task. The machine keeps its deadline.
 ///
 /// # Errors

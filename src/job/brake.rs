@@ -40,6 +40,15 @@ pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, question: Quest
         }
         let since = view.brakes.get(&gate).map_or(0, |state| state.judged);
         let Some((open, said)) = verdict(frame, terms, view, &asked, since) else { continue };
+        // (one that takes too long would be worth nothing each time, and be waited for without end)
+        let asked_at = view.heard(NOBODY, Question::Gate(gate)).map_or(now, |heard| heard.asked);
+        let too_late = terms.lock && open && now > asked_at + 2 * terms.poll_ms;
+        let (open, said) = match too_late {
+            true => {
+                (false, format!("it was confirmed after {} s, which is over twice `every`", (now - asked_at) / 1000))
+            }
+            false => (open, said),
+        };
         let state = view.brakes.entry(gate).or_default();
         (state.said, state.judged) = (said, now);
         if open {
@@ -116,9 +125,12 @@ pub fn why(plan: &Plan, view: &View, since: Ms, now: Ms) -> Option<String> {
 
 /// Why nobody may be taken out: the lock may be another's. A confirmation counts from its asking, for twice the time
 /// between two renewals: a run that was held up (its process, or the whole machine, stood still) asks first.
-pub(super) fn lock_is_unconfirmed(frame: &Frame, view: &View, now: Ms) -> Option<String> {
-    if frame.calm || !frame.rules.confirm_the_lock {
+pub(super) fn lock_is_unconfirmed(frame: &Frame, job: &Job, view: &View, now: Ms) -> Option<String> {
+    if frame.calm || !frame.rules.confirm_the_lock || !frame.plan.setup.first().is_some_and(|setup| setup.lock) {
         return None;
+    }
+    if job.setup[0] != SetupState::Succeeded {
+        return Some("the lock: this process has not taken it".into());
     }
     let gate = frame.plan.gates.iter().position(|gate| gate.lock)?;
     unconfirmed(&frame.plan.gates[gate], view, gate, now)

@@ -2,7 +2,7 @@
 //! It opens at most one host a call, and it also says what to ask, so that how often a node is asked is
 //! decided, and tested, in one place.
 
-use super::event::{Asked, Event, HostEvent, Ms, Outcome, RunEvent, SetupEvent, StepEvent, Stop, What};
+use super::event::{Asked, End, Event, HostEvent, Ms, Outcome, RunEvent, SetupEvent, StepEvent, Stop, What};
 use super::gate;
 use super::heard::{Need, View};
 use super::model::{Job, SetupState, Stage, Standing};
@@ -260,7 +260,15 @@ impl Desk<'_> {
             return;
         }
         let undo = |index: &usize| {
-            self.job.setup[*index] == SetupState::Succeeded && self.frame.plan.setup[*index].undo.is_some()
+            let plan = &self.frame.plan.setup[*index];
+            // (a lock may have been taken by a command that was cut off; one that said no has taken none)
+            let perhaps = |end: &End| plan.lock && !matches!(end, End::Exit { .. }) && !end.never_was();
+            plan.undo.is_some()
+                && match &self.job.setup[*index] {
+                    SetupState::Succeeded => true,
+                    SetupState::Failed { end } => perhaps(end),
+                    _ => false,
+                }
         };
         match (0..self.job.setup.len()).rev().find(undo) {
             Some(index) => {

@@ -274,7 +274,7 @@ pub enum End {
     NotSpawned {
         because: String,
     },
-    /// An earlier process of the run was to begin it, and it is certain that it never began.
+    /// It was ordered, and it is certain that it never began: the process of the run ended before, or stood still too long.
     NeverBegan,
     /// Nobody saw the end.
     Unseen,
@@ -315,7 +315,7 @@ impl End {
             End::TimedOut => "timed out; it may still run on the host".into(),
             End::Killed => "ended by the operator; it may still run on the host".into(),
             End::NotSpawned { because } => format!("could not be started: {because}"),
-            End::NeverBegan => "rollbook ended before it began".into(),
+            End::NeverBegan => "it never began".into(),
             End::Unseen => "nobody saw its end".into(),
             End::Unlike { said } if said.is_empty() => "it said nothing, which is not as expected".into(),
             End::Unlike { said } => format!("it said `{said}`, which is not as expected"),

@@ -25,6 +25,8 @@ pub struct View {
     pub schema_confirmed: BTreeSet<String>,
     /// What differs from the plan, once something does.
     pub drift: Vec<String>,
+    /// What was asked before counts for nothing.
+    since: Ms,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -145,6 +147,13 @@ pub struct Gate {
 const SILENCE_MS: Ms = 60_000;
 
 impl View {
+    /// Until now others may have worked on the cluster: all is asked anew, and an answer on its way is not waited for.
+    pub(super) fn forget(&mut self, now: Ms) {
+        let drift = std::mem::take(&mut self.drift);
+        let (asking, ending) = (std::mem::take(&mut self.asking), std::mem::take(&mut self.ending));
+        *self = View { asking, ending, drift, since: now, ..View::default() };
+    }
+
     pub(super) fn asking(&mut self, asked: Asked, now: Ms, out: BTreeSet<NodeIx>) {
         self.asking.insert(asked, Asking { asked: now, out });
     }
@@ -159,6 +168,9 @@ impl View {
     ) {
         if let Some(asking) = self.asking.remove(&key) {
             out.extend(asking.out);
+        }
+        if asked < self.since {
+            return;
         }
         if matches!(key.1, Question::Status | Question::Gossip) {
             match answer {

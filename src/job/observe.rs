@@ -14,7 +14,13 @@ pub fn observe(frame: &Frame, job: &Job, view: &mut View, input: &Input, now: Ms
     match input {
         Input::Asking { node, question } => view.asking((*node, *question), now, frame.out(job)),
         Input::Ending { task } => drop(view.ending.insert(*task)),
-        Input::Ended { task, .. } => drop(view.ending.remove(task)),
+        Input::Ended { task, end, .. } => {
+            view.ending.remove(task);
+            let took_the_lock = matches!(task, Task::Setup { index } if frame.plan.setup[*index].lock && end.ok());
+            if took_the_lock && frame.rules.confirm_the_lock {
+                view.forget(now);
+            }
+        }
         Input::Answered { node, question, answer, asked, at } => {
             let out = frame.out(job);
             drift(frame, view, answer, out.contains(node));

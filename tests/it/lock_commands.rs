@@ -143,6 +143,67 @@ fn a_run_that_was_killed_still_has_it_and_resume_takes_it_again() {
     assert!(locked.takes_it());
 }
 
+/// Whoever had it before may have left a host down: what was seen before it was taken is worth nothing.
+#[test]
+fn what_was_seen_before_it_was_taken_takes_nobody_out() {
+    let desk = Desk::beside(&Shape { speed: 8.0, ..Shape::of(3) });
+    let lock = "lock: { acquire: ssh 10.10.0.12 sudo systemctl stop cassandra, release: 'true' }";
+    let text = format!("rollbook: 1\nname: base\n{lock}\nconcurrency: 1\nblocked-timeout: 3s\n{RESTART}\n");
+    let said = desk.on_cluster(&["run", &desk.file("p.yaml", &text), "--yes"]);
+    let said = expect(said, 3, &["blocked"]);
+    let touched: Vec<_> = desk.truth().into_iter().filter(|(_, host, _)| host != "h2").collect();
+    assert!(touched.is_empty(), "{touched:?} {said:?}");
+}
+
+#[test]
+fn without_a_renewal_too_resume_takes_nobody_out_before_it_has_the_lock() {
+    let locked = Locked::new(RESTART);
+    let step = "steps: [{ run: sleep 3, takes-down: nothing }, restart, { wait-up: , poll: 1s, stable: 2 }]";
+    let text = std::fs::read_to_string(&locked.playbook).unwrap().replace(RESTART, step);
+    let (before, rest) = text.split_once("  renew:").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    let playbook = locked.desk.file("p.yaml", &format!("{before}{rest}"));
+    let seed = locked.desk.lab().sandbox.seed();
+    let mut run = locked.desk.start(&["run", &playbook, "--seed-host", &seed, "--yes"]);
+    locked.desk.wait_for_event("\"spawned\",\"attempt\":1");
+    tell(&run, Signal::KILL);
+    run.wait().unwrap();
+    locked.steals_it();
+    let said = expect(locked.desk.rollbook(&["resume", "last"]), 7, &["the lock was not to be had", "1 skipped"]);
+    assert!(locked.desk.truth().is_empty(), "{:?} {said:?}", locked.desk.truth());
+    locked.gives_it_back();
+    expect(locked.desk.rollbook(&["resume", "last", "--retry-failed"]), 0, &["3 done"]);
+}
+
+#[test]
+fn a_renewal_that_takes_too_long_each_time_ends_the_run_in_its_time() {
+    let desk = Desk::beside(&Shape { speed: 8.0, ..Shape::of(3) });
+    let lock = "lock: { acquire: 'true', renew: sleep 3, release: 'true', every: 1s, timeout: 5s }";
+    let file = desk.file("p.yaml", &format!("rollbook: 1\nname: base\n{lock}\n{RESTART}\n"));
+    expect(desk.on_cluster(&["run", &file, "--yes"]), 4, &["which is over twice `every`", "3 not begun"]);
+    assert!(desk.truth().is_empty());
+}
+
+#[test]
+fn one_that_may_have_been_taken_when_its_command_was_cut_off_is_freed() {
+    let locked = Locked::new(RESTART);
+    let text = std::fs::read_to_string(&locked.playbook).unwrap();
+    let (before, rest) = text.split_once("  acquire: ").unwrap();
+    let (acquire, rest) = rest.split_once('\n').unwrap();
+    let slow = format!("sh -c '{acquire}; touch {}; sleep 60'", locked.desk.path("taken").display());
+    let playbook = locked.desk.file("p.yaml", &format!("{before}  acquire: {slow}\n{rest}"));
+    let seed = locked.desk.lab().sandbox.seed();
+    let run = locked.desk.start(&["run", &playbook, "--seed-host", &seed, "--yes"]);
+    while !locked.desk.path("taken").exists() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    tell(&run, Signal::INT);
+    std::thread::sleep(Duration::from_millis(300));
+    tell(&run, Signal::INT);
+    expect(run.wait_with_output().unwrap().into(), 130, &["undone"]);
+    assert!(locked.takes_it(), "it was freed");
+}
+
 #[test]
 fn what_makes_no_lock_is_said() {
     let desk = Desk::new();
