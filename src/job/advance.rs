@@ -126,11 +126,10 @@ impl At<'_> {
         if let Some(difference) = desk.view.drift.first() {
             return skipped(desk, format!("the cluster is no longer the one of the plan: {difference}"));
         }
-        let lock = brake::lock_is_unconfirmed(desk.frame, desk.job, desk.view, desk.now);
-        if let (Some(why), true) = (&lock, desk.job.stopping.is_some()) {
-            return skipped(desk, format!("blocked: {why}")); // it will not be taken again in this session
-        }
-        let why = if let Some(why) = lock {
+        let why = if let Some(why) = brake::lock_is_unconfirmed(desk.frame, desk.job, desk.view, desk.now) {
+            if desk.job.stopping.is_some() {
+                return skipped(desk, format!("blocked: {why}")); // it will not be taken again in this session
+            }
             why
         } else if !open::shape_known(desk) {
             "ring and replication are read anew".into()

@@ -15,6 +15,8 @@ use crate::plan::model::{Gate, NodeIx, Plan};
 
 /// A gate is not a question to a node; this one stands for nobody.
 pub const NOBODY: NodeIx = 0;
+/// The place of the gate that confirms the lock, where a plan has one (`Plan::renewal`).
+const RENEWAL: usize = 0;
 /// A command is ended after this.
 const ANSWER_MS: Ms = 30_000;
 
@@ -42,7 +44,7 @@ pub(super) fn observe(frame: &Frame, job: &Job, view: &mut View, question: Quest
         let Some((open, said)) = verdict(frame, terms, view, &asked, since) else { continue };
         // (one that takes too long would be worth nothing each time, and be waited for without end)
         let asked_at = view.heard(NOBODY, Question::Gate(gate)).map_or(now, |heard| heard.asked);
-        let too_late = terms.lock && open && now > asked_at + 2 * terms.poll_ms;
+        let too_late = terms.lock && open && now > terms.confirms_until(asked_at);
         let (open, said) = match too_late {
             true => {
                 (false, format!("it was confirmed after {} s, which is over twice `every`", (now - asked_at) / 1000))
@@ -104,14 +106,15 @@ fn verdict(frame: &Frame, terms: &Gate, view: &View, asked: &[Asked], since: Ms)
     highest.filter(|_| complete).map(|(_, words)| (true, words))
 }
 
-/// Why no host may open: the first gate that is not open.
+/// Why no host may open: the lock, or the first gate that is not open.
 /// Answers from before `since`, the beginning of the session or phase, say nothing.
 pub fn why(plan: &Plan, view: &View, since: Ms, now: Ms) -> Option<String> {
-    (0..plan.gates.len()).find_map(|gate| {
-        let (terms, state) = (&plan.gates[gate], view.brakes.get(&gate));
-        if terms.lock {
-            return unconfirmed(terms, view, gate, now);
-        }
+    plan.renewal().and_then(|renewal| unconfirmed(renewal, view, now)).or_else(|| closed(plan, view, since, now))
+}
+
+fn closed(plan: &Plan, view: &View, since: Ms, now: Ms) -> Option<String> {
+    plan.own_gates().find_map(|(gate, terms)| {
+        let state = view.brakes.get(&gate);
         let state = state.filter(|state| state.judged > since && now <= state.judged + 2 * terms.poll_ms + ANSWER_MS);
         let Some(state) = state else { return Some(format!("gate `{}`: it has not been answered yet", terms.name)) };
         state.bad_since?;
@@ -126,22 +129,21 @@ pub fn why(plan: &Plan, view: &View, since: Ms, now: Ms) -> Option<String> {
 /// Why nobody may be taken out: the lock may be another's. A confirmation counts from its asking, for twice the time
 /// between two renewals: a run that was held up (its process, or the whole machine, stood still) asks first.
 pub(super) fn lock_is_unconfirmed(frame: &Frame, job: &Job, view: &View, now: Ms) -> Option<String> {
-    if frame.calm || !frame.rules.confirm_the_lock || !frame.plan.setup.first().is_some_and(|setup| setup.lock) {
+    if frame.calm || !frame.rules.confirm_the_lock || frame.plan.lock().is_none() {
         return None;
     }
     if job.setup[0] != SetupState::Succeeded {
         return Some("the lock: this process has not taken it".into());
     }
-    let gate = frame.plan.gates.iter().position(|gate| gate.lock)?;
-    unconfirmed(&frame.plan.gates[gate], view, gate, now)
+    unconfirmed(frame.plan.renewal()?, view, now)
 }
 
-fn unconfirmed(terms: &Gate, view: &View, gate: usize, now: Ms) -> Option<String> {
-    let Some(heard) = view.heard(NOBODY, Question::Gate(gate)) else {
+fn unconfirmed(renewal: &Gate, view: &View, now: Ms) -> Option<String> {
+    let Some(heard) = view.heard(NOBODY, Question::Gate(RENEWAL)) else {
         return Some("the lock: it has not been confirmed yet".into());
     };
     match &heard.answer {
-        Answer::Gate { open: true, .. } if now <= heard.asked + 2 * terms.poll_ms => None,
+        Answer::Gate { open: true, .. } if now <= renewal.confirms_until(heard.asked) => None,
         Answer::Gate { open: true, .. } => {
             Some(format!("the lock: it was confirmed {} s ago", now.saturating_sub(heard.asked) / 1000))
         }
@@ -153,12 +155,9 @@ fn unconfirmed(terms: &Gate, view: &View, gate: usize, now: Ms) -> Option<String
 /// Confirms the lock, as long as anything is in work.
 pub(super) fn keep_the_lock(desk: &mut Desk) {
     let frame = desk.frame;
-    let taken = frame.plan.setup.first().is_some_and(|setup| setup.lock);
-    if frame.calm || !taken || desk.job.setup[0] != SetupState::Succeeded {
-        return;
-    }
-    for gate in (0..frame.plan.gates.len()).filter(|gate| frame.plan.gates[*gate].lock) {
-        go_on(desk, frame, gate);
+    let held = frame.plan.renewal().is_some() && desk.job.setup[0] == SetupState::Succeeded;
+    if held && !frame.calm {
+        go_on(desk, frame, RENEWAL);
     }
 }
 
@@ -167,13 +166,11 @@ pub(super) fn holds(desk: &mut Desk, frame: &Frame) -> bool {
     if frame.calm || frame.plan.gates.is_empty() {
         return false;
     }
-    for gate in (0..frame.plan.gates.len()).filter(|gate| !frame.plan.gates[*gate].lock) {
-        if go_on(desk, frame, gate) {
-            return true;
-        }
+    if frame.plan.own_gates().any(|(gate, _)| go_on(desk, frame, gate)) {
+        return true;
     }
-    let held = why(frame.plan, desk.view, desk.job.began_at, desk.now);
-    held.is_some() && (frame.rules.confirm_the_lock || !frame.plan.gates[0].lock)
+    lock_is_unconfirmed(frame, desk.job, desk.view, desk.now).is_some()
+        || closed(frame.plan, desk.view, desk.job.began_at, desk.now).is_some()
 }
 
 /// Asks it when that is due; true when it was bad for too long.

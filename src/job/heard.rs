@@ -149,8 +149,7 @@ const SILENCE_MS: Ms = 60_000;
 impl View {
     /// Until now others may have worked on the cluster: all is asked anew, and an answer on its way is not waited for.
     pub(super) fn forget(&mut self, now: Ms) {
-        let drift = std::mem::take(&mut self.drift);
-        let (asking, ending) = (std::mem::take(&mut self.asking), std::mem::take(&mut self.ending));
+        let View { asking, ending, drift, .. } = std::mem::take(self);
         *self = View { asking, ending, drift, since: now, ..View::default() };
     }
 

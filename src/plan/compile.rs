@@ -189,21 +189,14 @@ fn keyspaces(topology: &Topology, asked: &Keyspaces) -> BTreeMap<String, Planned
 fn setup(playbook: &Playbook, cluster: &ClusterContext, params: &Params) -> Result<Vec<Setup>, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let mut setup = Vec::new();
-    if let Some(lock) = &playbook.lock {
-        let [run, undo] = [&lock.acquire, &lock.release].map(|command| steps::setup_words(command, cluster, params));
+    // the lock comes first, and is freed last
+    let lock = playbook.lock.iter().map(|lock| (&lock.acquire, Some(&lock.release), defaults::LOCK_COMMAND, true));
+    let own = playbook.setup.iter().map(|step| (&step.run, step.undo.as_ref(), step.timeout, false));
+    for (run, undo, timeout, lock) in lock.chain(own) {
+        let run = steps::setup_words(run, cluster, params);
+        let undo = undo.map(|undo| steps::setup_words(undo, cluster, params)).transpose();
         match (run, undo) {
-            (Ok(run), Ok(undo)) => {
-                let timeout_ms = milliseconds(defaults::LOCK_COMMAND);
-                setup.push(Setup { run, undo: Some(undo), timeout_ms, lock: true });
-            }
-            (run, undo) => errors.extend(run.err().into_iter().chain(undo.err())),
-        }
-    }
-    for step in &playbook.setup {
-        let run = steps::setup_words(&step.run, cluster, params);
-        let undo = step.undo.as_ref().map(|undo| steps::setup_words(undo, cluster, params)).transpose();
-        match (run, undo) {
-            (Ok(run), Ok(undo)) => setup.push(Setup { run, undo, timeout_ms: milliseconds(step.timeout), lock: false }),
+            (Ok(run), Ok(undo)) => setup.push(Setup { run, undo, timeout_ms: milliseconds(timeout), lock }),
             (run, undo) => errors.extend(run.err().into_iter().chain(undo.err())),
         }
     }

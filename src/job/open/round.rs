@@ -163,8 +163,8 @@ impl<'a> Round<'a> {
     fn open(&self, datacenter: usize) -> Option<Rc<OpenRack>> {
         let plan = self.frame.plan;
         let waits = |target: &TargetIx| self.job.hosts[*target].waits() && !self.blocked.contains(target);
-        let here = || self.of(|at| self.frame.datacenter(at) == datacenter).filter(waits);
-        let mut nodes = here().map(|target| plan.hosts[target].node);
+        let here = self.of(|at| self.frame.datacenter(at) == datacenter).filter(waits);
+        let mut nodes = here.map(|target| plan.hosts[target].node);
         let first = nodes.next()?;
         let others = nodes.filter(|node| self.frame.one_rack(first, *node));
         Some(Rc::new(OpenRack { first, waiting: std::iter::once(first).chain(others).collect() }))

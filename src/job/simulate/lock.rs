@@ -45,7 +45,7 @@ impl World {
 
 impl Checks<'_> {
     pub(super) fn not_without_the_lock(&mut self, world: &World, node: NodeIx, now: Ms) {
-        let Some(renewal) = self.scene.plan.gates.iter().find(|gate| gate.lock) else { return };
+        let Some(renewal) = self.scene.plan.renewal() else { return };
         let counts = 2 * renewal.poll_ms;
         if let Some(since) = world.lock_lost(now).filter(|since| since + counts < now) {
             let (node, lost) = (self.name(node), (now - since) / 1000);

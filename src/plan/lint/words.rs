@@ -77,12 +77,10 @@ pub fn check(plan: &Plan, found: &mut Vec<String>) {
             found.push(format!("gate {:?} would be open without being asked", gate.name));
         }
     }
-    let locks = |locks: Vec<usize>| !matches!(locks[..], [] | [0]);
-    let of_setup = (0..plan.setup.len()).filter(|at| plan.setup[*at].lock).collect();
-    let renewals = (0..plan.gates.len()).filter(|at| plan.gates[*at].lock).collect();
+    let later = plan.setup.iter().skip(1).any(|setup| setup.lock) || plan.gates.iter().skip(1).any(|gate| gate.lock);
     let renewed = plan.gates.first().is_some_and(|gate| gate.lock);
     let held = plan.setup.first().is_some_and(|setup| setup.lock && setup.undo.is_some());
-    if locks(of_setup) || locks(renewals) || (renewed && !held) {
+    if later || (renewed && !held) {
         found.push("the lock is taken first, once, and freed in the end; only what is taken is renewed".into());
     }
     for setup in &plan.setup {

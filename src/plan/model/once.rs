@@ -41,6 +41,11 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Of a renewal: until when a confirmation counts that was asked then.
+    pub fn confirms_until(&self, asked_ms: u64) -> u64 {
+        asked_ms + 2 * self.poll_ms
+    }
+
     /// Does it compare a number?
     pub fn bounded(&self) -> bool {
         self.max.is_some() || self.min.is_some()
@@ -65,6 +70,26 @@ impl Gate {
 }
 
 impl Plan {
+    /// What takes the playbook's lock, and frees it: the first of `setup`.
+    pub fn lock(&self) -> Option<&Setup> {
+        self.setup.first().filter(|setup| setup.lock)
+    }
+
+    /// What confirms it: the first of `gates`.
+    pub fn renewal(&self) -> Option<&Gate> {
+        self.gates.first().filter(|gate| gate.lock)
+    }
+
+    /// Gates that are the playbook's own, by their place.
+    pub fn own_gates(&self) -> impl Iterator<Item = (usize, &Gate)> {
+        self.gates.iter().enumerate().filter(|(_, gate)| !gate.lock)
+    }
+
+    /// Setup that is the playbook's own.
+    pub fn own_setup(&self) -> impl Iterator<Item = &Setup> {
+        self.setup.iter().filter(|setup| !setup.lock)
+    }
+
     /// What people call one of `setup`: the lock, or a number among the playbook's own.
     pub fn setup_name(&self, index: usize) -> String {
         match self.setup[..index].iter().filter(|before| !before.lock).count() {

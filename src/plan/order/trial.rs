@@ -34,12 +34,10 @@ pub fn ends(work: &Work, order: &Order, took: &[u64]) -> u64 {
             match turn && out.blocked[host] == 0 {
                 true => {
                     out.open(waiting.remove(at), took);
-                    // (where it was of the open rack, those that it held back are looked at again)
-                    at = if order.rack_by_rack && rack.number == work.racks[host] {
-                        rack.opened(work, host)
-                    } else {
-                        at
-                    };
+                    if rack.number == work.racks[host] {
+                        rack.opened(work, host);
+                        at = 0; // those that it held back are looked at again
+                    }
                 }
                 false => at += 1,
             }
@@ -70,10 +68,9 @@ impl OpenRack {
         }
     }
 
-    /// One of it no longer waits. Gives the place from which hosts are looked at again: the first.
-    fn opened(&mut self, work: &Work, host: usize) -> usize {
+    /// One of it no longer waits.
+    fn opened(&mut self, work: &Work, host: usize) {
         work.excludes[host].iter().for_each(|other| self.delays[*other] -= 1);
-        0
     }
 }
 

@@ -267,7 +267,7 @@ pub fn params(plan: &Plan) -> Option<String> {
 
 /// Who else is kept away from these hosts, and how far that reaches.
 pub fn lock(plan: &Plan) -> Vec<String> {
-    let Some(taken) = plan.setup.iter().find(|setup| setup.lock) else {
+    let Some(taken) = plan.lock() else {
         return vec!["the lock on these hosts holds within one $ROLLBOOK_HOME: a run elsewhere does not see it".into()];
     };
     let mut lines = vec![format!(
@@ -275,7 +275,7 @@ pub fn lock(plan: &Plan) -> Vec<String> {
         time(taken.timeout_ms),
         taken.run.join(" ")
     )];
-    lines.extend(plan.gates.iter().filter(|gate| gate.lock).map(|renewal| {
+    lines.extend(plan.renewal().map(|renewal| {
         let (every, most) = (time(renewal.poll_ms), time(renewal.timeout_ms));
         format!(
             "it is confirmed every {every}; while it is not no host opens, for {most} at most: {}",

@@ -80,7 +80,7 @@ fn phase_name(file: &PlanFile, phase: usize) -> Option<String> {
 fn steps(file: &PlanFile, text: &mut Vec<String>) {
     let plan = &file.plan;
     text.push("\n| | step | command | allowed | done when |\n|---:|---|---|---:|---|".into());
-    for setup in plan.setup.iter().filter(|setup| !setup.lock) {
+    for setup in plan.own_setup() {
         let time = facts::time(setup.timeout_ms);
         text.push(format!("| | before all hosts | {} | {time} | exit 0 |", code(&command(&setup.run))));
         text.extend(setup.undo.iter().map(|undo| format!("| | after all hosts | {} | | |", code(&command(undo)))));

@@ -103,7 +103,7 @@ fn phase_title(plan: &Plan, phase: usize) -> Option<String> {
 }
 
 fn steps(plan: &Plan, text: &mut Vec<String>) {
-    for setup in plan.setup.iter().filter(|setup| !setup.lock) {
+    for setup in plan.own_setup() {
         text.push(format!("  before  {}   ({} allowed)", command(&setup.run), facts::time(setup.timeout_ms)));
         text.extend(setup.undo.as_ref().map(|undo| format!("  after   {}", command(undo))));
     }

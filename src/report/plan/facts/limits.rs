@@ -35,7 +35,7 @@ pub fn limits(plan: &Plan) -> Vec<String> {
     if plan.phases.len() > 1 {
         limits.push("a phase begins when every host of the one before is through".into());
     }
-    for gate in plan.gates.iter().filter(|gate| !gate.lock) {
+    for (_, gate) in plan.own_gates() {
         limits.push(format!(
             "gate {}: {} every {}; after a no {} in a row, for {} at most",
             gate.name,
